@@ -1,0 +1,216 @@
+package call
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/wneessen/go-mail"
+
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+const submissionPort = 587
+
+// server is the mail server of the connection, as host:port.
+func (o *operation) server() string {
+	port := connectionText(o.Connection, "port")
+	if port == "" {
+		port = strconv.Itoa(submissionPort)
+	}
+	return net.JoinHostPort(connectionText(o.Connection, "host"), port)
+}
+
+// deliver sends the letter through the mail server of the connection.
+func (o *operation) deliver(ctx context.Context, l *letter) *value.Failure {
+	m, f := l.message()
+	if f != nil {
+		return f
+	}
+	wires := &wires{roots: o.roots}
+	client, f := o.mailClient(ctx, wires)
+	if f != nil {
+		return f
+	}
+	stop := context.AfterFunc(ctx, wires.cut)
+	defer stop()
+	defer wires.cut()
+	err := client.DialAndSendWithContext(ctx, m)
+	if err == nil || m.IsDelivered() {
+		// What goes wrong after the server has taken the mail changes nothing.
+		return nil
+	}
+	return deliveryFailure(ctx, o, err)
+}
+
+// mailClient returns a client for one mail. A connection without encryption
+// carries no password.
+func (o *operation) mailClient(ctx context.Context, w *wires) (*mail.Client, *value.Failure) {
+	host, port, _ := net.SplitHostPort(o.server())
+	number, err := strconv.Atoi(port)
+	if err != nil || host == "" {
+		return nil, value.Fail(value.ClassInvalid, "the connection names no mail server: it needs the fields host and port")
+	}
+	options := []mail.Option{
+		mail.WithPort(number), mail.WithTimeout(o.timeout()), mail.WithoutNoop(),
+		mail.WithTLSConfig(w.config(host)),
+	}
+	security := connectionText(o.Connection, "security")
+	switch security {
+	case "none":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS), mail.WithDialContextFunc(w.dial))
+	case "tls":
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS), mail.WithDialContextFunc(w.dialTLS))
+	default:
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithDialContextFunc(w.dial))
+	}
+	if security != "none" {
+		more, f := o.mailCredentials(ctx)
+		if f != nil {
+			return nil, f
+		}
+		options = append(options, more...)
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, value.Fail(value.ClassInvalid, "the mail server %s: %v", o.server(), err)
+	}
+	return client, nil
+}
+
+func (o *operation) mailCredentials(ctx context.Context) ([]mail.Option, *value.Failure) {
+	if o.opt.Credentials == nil || o.Connection == nil || o.Connection.Auth == nil || o.Connection.Auth.Type == program.AuthNone {
+		return nil, nil
+	}
+	fields, err := o.opt.Credentials.Reveal(ctx, o.Connection)
+	if err != nil {
+		if f, ok := errors.AsType[*value.Failure](err); ok {
+			return nil, copied(f)
+		}
+		return nil, value.Fail(value.ClassAuth, "the credentials of connection %s: %v", o.Connection.Name, err)
+	}
+	if fields["username"] == "" {
+		return nil, nil
+	}
+	o.secrets = append(o.secrets, fields["password"])
+	return []mail.Option{
+		mail.WithUsername(fields["username"]), mail.WithPassword(fields["password"]),
+		mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5),
+	}, nil
+}
+
+// wires makes the connections of one mail and can cut them, so that a mail
+// ends with its context and leaves nothing open.
+type wires struct {
+	roots *x509.CertPool // nil for those of the system
+
+	mu   sync.Mutex
+	open []net.Conn
+	over bool
+}
+
+func (w *wires) config(host string) *tls.Config {
+	return &tls.Config{ServerName: host, RootCAs: w.roots, MinVersion: tls.VersionTLS12}
+}
+
+func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	return w.keep(d.DialContext(ctx, network, address))
+}
+
+func (w *wires) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w", address, err)
+	}
+	d := tls.Dialer{Config: w.config(host)}
+	return w.keep(d.DialContext(ctx, network, address))
+}
+
+func (w *wires) keep(conn net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	w.open = append(w.open, conn)
+	return conn, nil
+}
+
+func (w *wires) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	for _, conn := range w.open {
+		conn.Close()
+	}
+}
+
+// deliveryFailure tells why a mail was not taken: 4yz may pass later, 5yz is
+// final, and a connection lost after the mail was sent leaves open whether it
+// arrived.
+func deliveryFailure(ctx context.Context, o *operation, err error) *value.Failure {
+	if f, ok := errors.AsType[*value.Failure](err); ok {
+		return copied(f)
+	}
+	code, words := 0, serverWords(err)
+	sending, isSending := errors.AsType[*mail.SendError](err)
+	if isSending {
+		code = sending.ErrorCode()
+	} else if reply, ok := errors.AsType[*textproto.Error](err); ok {
+		code = reply.Code
+	}
+	switch {
+	case code == 535 || code == 534 || code == 530:
+		return withStatus(value.Fail(value.ClassAuth, "%s", words), code)
+	case code >= 500:
+		return withStatus(value.Fail(value.ClassInvalid, "%s", words), code)
+	case code >= 400:
+		return withStatus(value.Fail(value.ClassTransient, "%s", words), code)
+	}
+	f := value.Fail(value.ClassTransient, "%s", o.lostBecause(ctx, err, o.server()))
+	if isSending {
+		f.Unsettled = sending.Reason == mail.ErrSMTPDataClose
+	}
+	if isSTARTTLS(err) {
+		f.Class, f.Message = value.ClassInvalid, fmt.Sprintf("%s offers no encryption (STARTTLS): set security of the connection to tls (port 465), or to none for a relay on your own network", o.server())
+	}
+	return f
+}
+
+func withStatus(f *value.Failure, status int) *value.Failure {
+	f.Status = status
+	return f
+}
+
+// isSTARTTLS reports that the server has no STARTTLS. go-mail has no value for
+// it.
+func isSTARTTLS(err error) bool {
+	return strings.Contains(err.Error(), "does not support STARTTLS")
+}
+
+// serverWords takes the reply of the mail server out of go-mail's error, which
+// puts its own words around it.
+func serverWords(err error) string {
+	if reply, ok := errors.AsType[*textproto.Error](err); ok {
+		return reply.Error()
+	}
+	words := err.Error()
+	if _, after, ok := strings.Cut(words, " command: "); ok {
+		words = after
+	}
+	words, _, _ = strings.Cut(words, ", affected message ID:")
+	return strings.Replace(words, ", affected recipient(s):", " for", 1)
+}

@@ -1,0 +1,44 @@
+package diag
+
+import "strings"
+
+// Nearest returns the name of valid that is most probably meant by got: equal
+// but for case, or at most a third of its letters away, with one letter being
+// enough for short names. It returns "" where nothing is near.
+func Nearest(got string, valid []string) string {
+	best, distance := "", max(1, len([]rune(got))/3)+1
+	for _, v := range valid {
+		if d := editDistance(fold(got), fold(v)); d < distance {
+			best, distance = v, d
+		}
+	}
+	return best
+}
+
+func fold(s string) []rune {
+	return []rune(strings.ReplaceAll(strings.ToLower(s), "-", "_"))
+}
+
+// editDistance counts the letters to insert, delete, replace or swap with
+// their neighbour to make b of a.
+func editDistance(a, b []rune) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,128 @@
+package expr
+
+import (
+	"slices"
+
+	"patchbay/engine/value"
+)
+
+// join returns the type of a value that is of type a or of type b. Where the
+// two have nothing in common that is any.
+func join(a, b *value.Type) *value.Type {
+	switch {
+	case a == nothingType:
+		return b
+	case b == nothingType, a == b:
+		return a
+	case a.IsAny() || b.IsAny():
+		return anyType
+	case a.Kind == value.Nil:
+		return b.AsOptional()
+	case b.Kind == value.Nil:
+		return a.AsOptional()
+	case a.Optional || b.Optional:
+		return join(a.AsPresent(), b.AsPresent()).AsOptional()
+	case a.Name != "" && a.Name == b.Name && a.Kind == b.Kind:
+		return a
+	case a.Kind == value.Enum && b.Kind == value.Enum:
+		values := slices.Clone(a.Values)
+		for _, v := range b.Values {
+			if !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		return &value.Type{Kind: value.Enum, Values: values}
+	case a.Kind == value.List && b.Kind == value.List:
+		return joinElems(a, b)
+	case a.Kind == value.Map && b.Kind == value.Map:
+		return joinElems(a, b)
+	case a == emptyObject && b.Kind == value.Object:
+		return allOptional(b)
+	case b == emptyObject && a.Kind == value.Object:
+		return allOptional(a)
+	case a.Kind == value.Object && b.Kind == value.Object:
+		return joinObjects(a, b)
+	case a.Kind == b.Kind:
+		return value.Of(a.Kind)
+	case isNumber(a) && isNumber(b):
+		return numberType
+	case isText(a) && isText(b):
+		return textType
+	}
+	return anyType
+}
+
+func joinElems(a, b *value.Type) *value.Type {
+	elem := join(elemOf(a), elemOf(b))
+	switch elem {
+	case elemOf(a):
+		return a
+	case elemOf(b):
+		return b
+	}
+	return &value.Type{Kind: a.Kind, Elem: elem}
+}
+
+// joinObjects returns an object with the fields of both; a field only one of
+// them has may be missing.
+func joinObjects(a, b *value.Type) *value.Type {
+	t := &value.Type{Kind: value.Object}
+	for _, f := range a.Fields {
+		if g, ok := b.Lookup(f.Name); ok {
+			f.Type = join(typeOf(f), typeOf(g))
+		} else {
+			f.Type = f.Type.AsOptional()
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	for _, g := range b.Fields {
+		if _, ok := a.Lookup(g.Name); !ok {
+			g.Type = g.Type.AsOptional()
+			t.Fields = append(t.Fields, g)
+		}
+	}
+	return t
+}
+
+func allOptional(t *value.Type) *value.Type {
+	return joinObjects(t, &value.Type{Kind: value.Object})
+}
+
+// elemOf returns the type of the items of a list or map, any where it is not
+// known.
+func elemOf(t *value.Type) *value.Type {
+	if t == nil || t.Elem == nil {
+		return anyType
+	}
+	return t.Elem
+}
+
+func typeOf(f value.Field) *value.Type {
+	if f.Type == nil {
+		return anyType
+	}
+	return f.Type
+}
+
+// refine returns the type of a value of which these paths below it are known
+// to hold something.
+func refine(t *value.Type, paths [][]string) *value.Type {
+	for _, path := range paths {
+		t = withPresent(t, path)
+	}
+	return t
+}
+
+func withPresent(t *value.Type, path []string) *value.Type {
+	if t == nil || len(path) == 0 {
+		return t.AsPresent()
+	}
+	i := slices.IndexFunc(t.Fields, func(f value.Field) bool { return f.Name == path[0] })
+	if t.Kind != value.Object || i < 0 {
+		return t
+	}
+	n := *t
+	n.Fields = slices.Clone(t.Fields)
+	n.Fields[i].Type = withPresent(t.Fields[i].Type, path[1:])
+	return &n
+}

@@ -1,0 +1,250 @@
+package expr
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm/runtime"
+
+	"patchbay/engine/value"
+)
+
+// factsOf returns what is known once the condition n, which has been checked,
+// came out true (holds) or false.
+func (c *checker) factsOf(n ast.Node, holds bool) facts {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		if n.Operator == "not" || n.Operator == "!" {
+			return c.factsOf(n.Node, !holds)
+		}
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode, *ast.PointerNode:
+		if holds {
+			return presence(c.keys(n)...)
+		}
+	case *ast.BinaryNode:
+		return c.factsOfBinary(n, holds)
+	case *ast.BuiltinNode:
+		if holds && (n.Name == "any" || n.Name == "one") && len(n.Arguments) > 0 {
+			return c.factsOfDefault(n.Arguments[0]) // nothing is true of any item of []
+		}
+	}
+	return facts{}
+}
+
+func (c *checker) factsOfBinary(n *ast.BinaryNode, holds bool) facts {
+	switch n.Operator {
+	case "and", "&&":
+		if holds {
+			return c.factsOf(n.Left, true).and(c.factsOf(n.Right, true))
+		}
+		return c.factsOf(n.Left, false).or(c.factsOf(n.Left, true).and(c.factsOf(n.Right, false)))
+	case "or", "||":
+		if !holds {
+			return c.factsOf(n.Left, false).and(c.factsOf(n.Right, false))
+		}
+		return c.factsOf(n.Left, true).or(c.factsOf(n.Left, false).and(c.factsOf(n.Right, true)))
+	}
+	known := c.factsOfFallback(n, holds)
+	switch n.Operator {
+	case "==", "!=":
+		known = known.and(c.factsOfEquality(n, (n.Operator == "==") == holds))
+	case "contains", "startsWith", "endsWith", "matches":
+		if holds {
+			known = known.and(presence(c.keys(n.Left)...))
+		}
+	case "in":
+		if list := c.types[n.Right]; holds && list != nil && list.Kind == value.List && neverNil(elemOf(list)) {
+			known = known.and(presence(c.keys(n.Left)...))
+		}
+	case ">", "<", ">=", "<=":
+		known = known.and(c.factsOfLength(n, holds))
+	}
+	return known
+}
+
+// factsOfEquality returns what follows from left == right (equal), or from
+// left != right.
+func (c *checker) factsOfEquality(n *ast.BinaryNode, equal bool) facts {
+	_, leftNil := n.Left.(*ast.NilNode)
+	_, rightNil := n.Right.(*ast.NilNode)
+	switch {
+	case !equal && rightNil:
+		return presence(c.keys(n.Left)...)
+	case !equal && leftNil:
+		return presence(c.keys(n.Right)...)
+	case !equal || leftNil || rightNil:
+		return facts{}
+	}
+	known := facts{}
+	if t := c.types[n.Right]; t != nil && neverNil(t) {
+		known = known.and(presence(c.keys(n.Left)...))
+	}
+	if t := c.types[n.Left]; t != nil && neverNil(t) {
+		known = known.and(presence(c.keys(n.Right)...))
+	}
+	if s, ok := n.Right.(*ast.StringNode); ok && c.key(n.Left) != "" {
+		known = known.and(facts{equal: map[string]string{c.key(n.Left): s.Value}})
+	}
+	if s, ok := n.Left.(*ast.StringNode); ok && c.key(n.Right) != "" {
+		known = known.and(facts{equal: map[string]string{c.key(n.Right): s.Value}})
+	}
+	return known
+}
+
+func neverNil(t *value.Type) bool { return !t.MayBeNil() && !t.IsAny() }
+
+// factsOfLength knows that a list with a length above 0 has a first item.
+func (c *checker) factsOfLength(n *ast.BinaryNode, holds bool) facts {
+	call, ok := n.Left.(*ast.BuiltinNode)
+	least, whole := n.Right.(*ast.IntegerNode)
+	if !ok || !whole || call.Name != "len" || len(call.Arguments) != 1 {
+		return facts{}
+	}
+	list := call.Arguments[0]
+	if b, ok := list.(*ast.BinaryNode); ok && b.Operator == "??" {
+		list = b.Left
+	}
+	some := map[string]bool{
+		">": holds && least.Value >= 0, ">=": holds && least.Value >= 1,
+		"<": !holds && least.Value >= 1, "<=": !holds && least.Value >= 0,
+	}[n.Operator]
+	if of := c.key(list); some && of != "" {
+		return presence("first("+of+")", "last("+of+")")
+	}
+	return facts{}
+}
+
+// factsOfFallback looks for x ?? fallback inside the condition n. If n comes
+// out the other way with the fallback, x must be there.
+func (c *checker) factsOfFallback(n ast.Node, holds bool) facts {
+	var left []ast.Node
+	result, ok := foldWithFallback(n, &left)
+	if b, isBool := result.(bool); ok && isBool && b != holds && len(left) == 1 {
+		return presence(c.keys(left[0])...)
+	}
+	return facts{}
+}
+
+func (c *checker) factsOfDefault(list ast.Node) facts {
+	b, ok := list.(*ast.BinaryNode)
+	if !ok || b.Operator != "??" {
+		return facts{}
+	}
+	if a, ok := b.Right.(*ast.ArrayNode); ok && len(a.Nodes) == 0 {
+		return presence(c.keys(b.Left)...)
+	}
+	return facts{}
+}
+
+// foldWithFallback works out n with the right side of each ??, and gathers the
+// left sides. ok is false where n holds something else that is not constant.
+func foldWithFallback(n ast.Node, left *[]ast.Node) (_ any, ok bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return n.Value, true
+	case *ast.FloatNode:
+		return n.Value, true
+	case *ast.BoolNode:
+		return n.Value, true
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.ArrayNode:
+		return []any{}, len(n.Nodes) == 0
+	case *ast.MapNode:
+		return map[string]any{}, len(n.Pairs) == 0
+	case *ast.BuiltinNode:
+		if len(n.Arguments) != 1 {
+			return nil, false
+		}
+		v, ok := foldWithFallback(n.Arguments[0], left)
+		if !ok {
+			return nil, false
+		}
+		return foldCall(n.Name, v)
+	case *ast.BinaryNode:
+		if n.Operator == "??" {
+			*left = append(*left, n.Left)
+			return foldWithFallback(n.Right, left)
+		}
+		a, ok := foldWithFallback(n.Left, left)
+		b, also := foldWithFallback(n.Right, left)
+		if !ok || !also {
+			return nil, false
+		}
+		return foldComparison(n.Operator, a, b)
+	}
+	return nil, false
+}
+
+func foldCall(name string, v any) (any, bool) {
+	switch v := v.(type) {
+	case string:
+		switch name {
+		case "len":
+			return utf8.RuneCountInString(v), true
+		case "trim":
+			return strings.TrimSpace(v), true
+		case "lower":
+			return strings.ToLower(v), true
+		case "upper":
+			return strings.ToUpper(v), true
+		}
+	case []any:
+		return len(v), name == "len"
+	case map[string]any:
+		return len(v), name == "len"
+	}
+	return nil, false
+}
+
+func foldComparison(operator string, a, b any) (any, bool) {
+	switch operator {
+	case "==":
+		return runtime.Equal(a, b), true
+	case "!=":
+		return !runtime.Equal(a, b), true
+	}
+	_, textA := a.(string)
+	_, textB := b.(string)
+	if textA != textB || !textA && (!isNumeric(a) || !isNumeric(b)) {
+		return nil, false
+	}
+	switch operator {
+	case "<":
+		return runtime.Less(a, b), true
+	case ">":
+		return runtime.More(a, b), true
+	case "<=":
+		return runtime.LessOrEqual(a, b), true
+	case ">=":
+		return runtime.MoreOrEqual(a, b), true
+	}
+	return nil, false
+}
+
+func isNumeric(v any) bool {
+	switch v.(type) {
+	case int, float64:
+		return true
+	}
+	return false
+}
+
+// keys returns the keys of n and of all above it: what lies at a?.b?.c is only
+// there if a and a.b are.
+func (c *checker) keys(n ast.Node) []string {
+	var keys []string
+	for {
+		switch m := n.(type) {
+		case *ast.ChainNode:
+			n = m.Node
+			continue
+		case *ast.MemberNode:
+			keys = append(keys, c.key(m))
+			n = m.Node
+			continue
+		}
+		return append(keys, c.key(n))
+	}
+}

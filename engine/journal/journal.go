@@ -1,0 +1,204 @@
+// Package journal is what happened in a run: the events as they are written
+// down, one after the other, and the [State] they fold into.
+//
+// A run is its journal. Nothing about a run is known that the journal and the
+// event that started it do not say; after a crash the journal is folded and
+// the run goes on behind its last event. Events are only ever appended.
+//
+// The place of a step is its path: the ids of the steps that enclose it and
+// its own, with the number of the turn behind a loop: "page", "each[3].apply".
+// A step without an id has its position: "#2". The steps of a called flow stand
+// behind a slash: "invoice/send".
+package journal
+
+import (
+	"errors"
+	"time"
+
+	"patchbay/engine/value"
+)
+
+// Kind says what an [Event] records.
+type Kind string
+
+// The kinds of events, in the order in which a run may meet them.
+const (
+	Began    Kind = "began"    // the run was taken up for the first time; Data: {"vars": …, "inputs": …}
+	Intent   Kind = "intent"   // a write is about to be sent; Request tells it
+	Done     Kind = "done"     // a step ended well; Data is its output, Text why it ended the run, where it did
+	Tried    Kind = "tried"    // an attempt failed and another follows at Until; Failure
+	Skipped  Kind = "skipped"  // the `if` of a step was false; Text says why
+	Caught   Kind = "caught"   // a step failed for good and its on_error lets the run go on; Failure
+	Failed   Kind = "failed"   // a step failed for good; Failure. The on_error of the flow follows
+	Waiting  Kind = "waiting"  // nothing to do before Until
+	Answered Kind = "answered" // a person said what came of an intent: Text is [Happened] (Data: the output) or [DidNotHappen]
+	Retried  Kind = "retried"  // what is known of the step, of the steps inside it and of the end of those around it is forgotten; without Path, of all
+	Ended    Kind = "ended"    // Status, Text: the reason, Data: the output of the flow
+)
+
+// The texts of an [Answered] event.
+const (
+	Happened     = "happened"
+	DidNotHappen = "did_not_happen"
+)
+
+// Status is the state of a run as a whole.
+type Status string
+
+// The statuses. A run that has ended keeps its status until it is retried.
+const (
+	Queued         Status = "queued"
+	Running        Status = "running"
+	WaitingStatus  Status = "waiting"
+	OutcomeUnknown Status = "outcome_unknown"
+	Succeeded      Status = "succeeded"
+	SkippedStatus  Status = "skipped"
+	PartlyFailed   Status = "partly_failed"
+	FailedStatus   Status = "failed"
+	Cancelled      Status = "cancelled"
+)
+
+// HasEnded reports whether nothing more happens in a run of this status by itself.
+func (s Status) HasEnded() bool {
+	switch s {
+	case Succeeded, SkippedStatus, PartlyFailed, FailedStatus, Cancelled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Exchange is a request as it was sent and what came back, with every secret
+// masked. It is shown to people and never sent again.
+type Exchange struct {
+	Method  string        `json:"method,omitempty"`
+	URL     string        `json:"url,omitempty"`
+	Headers []string      `json:"headers,omitempty"` // "Version: 2021-07-28"
+	Body    string        `json:"body,omitempty"`
+	Status  int           `json:"status,omitempty"`
+	Took    time.Duration `json:"took,omitempty"`
+	Pages   int           `json:"pages,omitempty"`
+}
+
+// Event is one entry of a journal.
+type Event struct {
+	At      time.Time      `json:"at"`
+	Kind    Kind           `json:"kind"`
+	Path    string         `json:"path,omitempty"`    // the step
+	Attempt int            `json:"attempt,omitempty"` // counts from 1
+	Action  string         `json:"action,omitempty"`  // "ghl.contacts.add_tags", of a step that calls one
+	Data    any            `json:"data,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Failure *value.Failure `json:"failure,omitempty"`
+	Until   time.Time      `json:"until,omitzero"`
+	Status  Status         `json:"status,omitempty"`
+	Request *Exchange      `json:"request,omitempty"`
+}
+
+// Run is what is known of a run beside its journal.
+type Run struct {
+	ID         int64
+	Flow       string
+	Definition string // the hash of the version it runs on, to its end
+	Trigger    string // the id of the trigger in its flow
+	Connection string // the connection the event came through, "" for none
+	EventID    string
+	Event      any // what the trigger brought
+	Inputs     map[string]any
+	Parent     int64 // the run whose `call:` waits for this one, 0 for none
+	ParentPath string
+	Created    time.Time
+
+	Status Status
+	Reason string    // why it was skipped, or how it failed: one sentence
+	Output any       // of an ended run
+	Due    time.Time // of a waiting run
+	Ended  time.Time
+	// Epoch is the number of the lease under which the run is worked on; an
+	// append under an older one is refused.
+	Epoch int64
+}
+
+// Arrival is an event to be accepted for one flow.
+type Arrival struct {
+	Flow, Definition, Trigger, Connection, EventID string
+
+	Event      any
+	Inputs     map[string]any
+	Parent     int64
+	ParentPath string
+	At         time.Time // when it was accepted
+	Due        time.Time // not before this time; zero for at once
+
+	// Queue orders the runs of one flow: with the same non-empty text they
+	// run one after the other, in the order of their arrival.
+	Queue string
+	// SeenOnly marks the event as seen and starts no run: the first look of a
+	// poll at what was there before.
+	SeenOnly bool
+}
+
+// Accepted is what became of an [Arrival].
+type Accepted struct {
+	Run       int64 // 0 for SeenOnly
+	Duplicate bool  // an equal event was accepted before; Run is that one's
+}
+
+// Cursor is how far a poll or a schedule has come.
+type Cursor struct {
+	Flow, Trigger, Connection string
+
+	Value any
+}
+
+// Progress is what a worker writes about a run: events to append and what
+// the run is then. It is refused as a whole if Epoch is not the run's.
+type Progress struct {
+	Run    int64
+	Epoch  int64
+	Events []Event
+
+	Status Status    // Running keeps the lease; any other gives it back
+	Due    time.Time // of WaitingStatus
+	Reason string
+	Output any
+}
+
+// Filter chooses runs.
+type Filter struct {
+	Flow   string
+	Status Status
+	Before int64 // ids below this one; 0 for the newest
+	Limit  int   // 0 means 50
+}
+
+// Lease is the right to work on a run, as it was claimed.
+type Lease struct {
+	Run   int64
+	Epoch int64
+}
+
+// Rejection is a request that came to a webhook's address and was turned away.
+type Rejection struct {
+	At      time.Time
+	Address string // the path it came to, without its query
+	Status  int    // what it was answered
+	Reason  string // one sentence for the person who looks for the missing event
+}
+
+// The errors of a store that its callers tell apart.
+var (
+	// ErrStaleEpoch says that the lease was lost: another worker has the run,
+	// or it was cancelled. Nothing was written.
+	ErrStaleEpoch = errors.New("the run is no longer held under this lease")
+	// ErrEnded says that the run has ended, so that there is nothing to cancel.
+	ErrEnded = errors.New("the run has ended already")
+	// ErrNotEnded says that the run still goes on by itself, so that there is
+	// nothing to take up again.
+	ErrNotEnded = errors.New("the run has not ended")
+	// ErrNoRun says that there is no run of this id, or none any more.
+	ErrNoRun = errors.New("there is no such run")
+	// ErrUnavailable says that nothing can be written now, and that what was
+	// asked for was not. The same call may work later.
+	ErrUnavailable = errors.New("the store cannot write now")
+)

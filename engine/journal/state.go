@@ -1,0 +1,186 @@
+package journal
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"patchbay/engine/value"
+)
+
+// State is what a journal says about a run: the fold of its events. The zero
+// State is that of a run nobody has taken up yet.
+type State struct {
+	Begun     bool
+	Data      any       // of the Began event: {"vars": …, "inputs": …}
+	Status    Status    // Queued until it began; the status of the Ended event once it ended
+	Reason    string    // of an ended run
+	Output    any       // of an ended run
+	NotBefore time.Time // of a run that waits as a whole, not in one of its steps
+	EndedAt   time.Time // zero while it has not ended
+
+	steps map[string]*StepState
+	paths []string // keys of steps, in the order of their first event
+}
+
+// StepState is what a journal says about one step.
+type StepState struct {
+	Path     string
+	Outcome  Kind           // Done, Skipped, Caught or Failed; "" while there is none
+	Output   any            // of Done
+	Reason   string         // of Skipped, and of Done where a step ended the run
+	Failure  *value.Failure // of Caught and Failed; before, of the last attempt
+	Attempts int            // begun so far
+	// NotBefore is the time before which there is nothing to do: the end of
+	// a wait, or the time of the next attempt.
+	NotBefore time.Time
+	// Intent is the write that was about to be sent and of which nothing
+	// more is known; nil if there is none.
+	Intent *Event
+	// FirstIntent is when the write was about to be sent for the first time,
+	// zero if it never was: from then on a vendor may remember its key.
+	FirstIntent time.Time
+}
+
+// Ended reports whether the step has an outcome.
+func (s *StepState) Ended() bool { return s.Outcome != "" }
+
+// Unsettled reports whether a write of the step may or may not have happened.
+func (s *StepState) Unsettled() bool { return s.Intent != nil }
+
+// Fold returns the state after the events, which are in the order in which
+// they were written.
+func Fold(events []Event) *State {
+	s := &State{}
+	for i := range events {
+		s.Apply(events[i])
+	}
+	return s
+}
+
+// Apply adds one more event. Events of a kind that is not known here change
+// nothing.
+func (s *State) Apply(e Event) {
+	switch e.Kind {
+	case Began:
+		s.Begun, s.Data, s.Status = true, e.Data, Running
+	case Intent, Done, Tried, Skipped, Caught, Failed:
+		s.step(e.Path).apply(e)
+		s.Status, s.NotBefore = Running, time.Time{}
+	case Waiting:
+		s.wait(e)
+	case Answered:
+		s.reopen()
+		s.step(e.Path).answer(e)
+	case Retried:
+		s.reopen()
+		s.forget(e.Path)
+	case Ended:
+		s.Status, s.Reason, s.Output, s.EndedAt = e.Status, e.Text, e.Data, e.At
+	}
+}
+
+// Step returns what is known of the step at path, and false if the journal
+// does not speak of it. It is not to be changed.
+func (s *State) Step(path string) (*StepState, bool) {
+	st, ok := s.steps[path]
+	return st, ok
+}
+
+// Paths returns the paths of the steps in the order of their first event.
+func (s *State) Paths() []string { return slices.Clone(s.paths) }
+
+// Unsettled returns the paths of the steps whose last write may or may not
+// have happened, in the order of their first event.
+func (s *State) Unsettled() []string {
+	var paths []string
+	for _, path := range s.paths {
+		if s.steps[path].Unsettled() {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func (s *State) step(path string) *StepState {
+	st, ok := s.steps[path]
+	if ok {
+		return st
+	}
+	if s.steps == nil {
+		s.steps = map[string]*StepState{}
+	}
+	st = &StepState{Path: path}
+	s.steps[path] = st
+	s.paths = append(s.paths, path)
+	return st
+}
+
+func (s *State) wait(e Event) {
+	s.Status = WaitingStatus
+	if e.Path == "" {
+		s.NotBefore = e.Until
+		return
+	}
+	s.step(e.Path).NotBefore = e.Until
+}
+
+// reopen takes back the end of the run.
+func (s *State) reopen() {
+	s.Status, s.Reason, s.Output = Queued, "", nil
+	s.NotBefore, s.EndedAt = time.Time{}, time.Time{}
+}
+
+// forget removes the step at path and the steps inside it, and takes the
+// outcome from the steps around it, which have to come to an end once more.
+// The empty path stands for the whole run.
+func (s *State) forget(path string) {
+	if path == "" {
+		*s = State{Status: Queued}
+		return
+	}
+	gone := func(p string) bool { return p == path || Inside(p, path) }
+	maps.DeleteFunc(s.steps, func(p string, _ *StepState) bool { return gone(p) })
+	s.paths = slices.DeleteFunc(s.paths, gone)
+	for p, st := range s.steps {
+		if Inside(path, p) {
+			*st = StepState{Path: p}
+		}
+	}
+}
+
+// Inside reports whether path is the place of a step inside the step at outer:
+// "each[3].apply" is inside "each[3]" and inside "each", "invoice/send" inside
+// "invoice".
+func Inside(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[' || rest[0] == '/')
+}
+
+func (s *StepState) apply(e Event) {
+	s.Attempts = max(s.Attempts, e.Attempt)
+	s.NotBefore, s.Intent = time.Time{}, nil
+	switch e.Kind {
+	case Intent:
+		s.Intent = &e
+		if s.FirstIntent.IsZero() {
+			s.FirstIntent = e.At
+		}
+	case Tried:
+		s.Failure, s.NotBefore = e.Failure, e.Until
+	case Done:
+		s.Outcome, s.Output, s.Reason, s.Failure = Done, e.Data, e.Text, nil
+	case Skipped:
+		s.Outcome, s.Reason = Skipped, e.Text
+	default: // Caught, Failed
+		s.Outcome, s.Failure = e.Kind, e.Failure
+	}
+}
+
+func (s *StepState) answer(e Event) {
+	s.Outcome, s.Output, s.Failure, s.Intent = "", nil, nil, nil
+	if e.Text == Happened {
+		s.Outcome, s.Output = Done, e.Data
+	}
+}

@@ -1,0 +1,199 @@
+package journal_test
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/value"
+)
+
+func event(kind journal.Kind, path string) journal.Event {
+	return journal.Event{At: at, Kind: kind, Path: path}
+}
+
+func TestStep(t *testing.T) {
+	failure := value.Fail(value.ClassTransient, "busy")
+	intent := journal.Event{At: at, Kind: journal.Intent, Path: "a", Attempt: 1, Action: "x.write"}
+	later := intent
+	later.At, later.Attempt = at.Add(time.Minute), 2
+	tried := journal.Event{At: at, Kind: journal.Tried, Path: "a", Attempt: 1, Failure: failure, Until: at.Add(time.Second)}
+	done := journal.Event{At: at, Kind: journal.Done, Path: "a", Attempt: 2, Data: "out", Text: "enough"}
+	answer := func(text string) journal.Event {
+		return journal.Event{At: at, Kind: journal.Answered, Path: "a", Text: text, Data: "told"}
+	}
+	tests := []struct {
+		name   string
+		events []journal.Event
+		want   journal.StepState
+	}{
+		{"intent", []journal.Event{intent}, journal.StepState{Path: "a", Attempts: 1, Intent: &intent, FirstIntent: at}},
+		{"tried", []journal.Event{intent, tried}, journal.StepState{Path: "a", Attempts: 1, Failure: failure, NotBefore: tried.Until, FirstIntent: at}},
+		{
+			"done after a failure",
+			[]journal.Event{intent, tried, later, done},
+			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, Output: "out", Reason: "enough", FirstIntent: at},
+		},
+		{
+			"skipped",
+			[]journal.Event{{At: at, Kind: journal.Skipped, Path: "a", Text: "x is false"}},
+			journal.StepState{Path: "a", Outcome: journal.Skipped, Reason: "x is false"},
+		},
+		{
+			"caught",
+			[]journal.Event{{At: at, Kind: journal.Caught, Path: "a", Attempt: 3, Failure: failure}},
+			journal.StepState{Path: "a", Outcome: journal.Caught, Attempts: 3, Failure: failure},
+		},
+		{
+			"failed",
+			[]journal.Event{intent, {At: at, Kind: journal.Failed, Path: "a", Attempt: 1, Failure: failure}},
+			journal.StepState{Path: "a", Outcome: journal.Failed, Attempts: 1, Failure: failure, FirstIntent: at},
+		},
+		{
+			"waiting, with its intent still open",
+			[]journal.Event{intent, {At: at, Kind: journal.Waiting, Path: "a", Until: at.Add(time.Hour)}},
+			journal.StepState{Path: "a", Attempts: 1, Intent: &intent, NotBefore: at.Add(time.Hour), FirstIntent: at},
+		},
+		{
+			"it happened",
+			[]journal.Event{intent, answer(journal.Happened)},
+			journal.StepState{Path: "a", Attempts: 1, Outcome: journal.Done, Output: "told", FirstIntent: at},
+		},
+		{"it did not", []journal.Event{intent, answer(journal.DidNotHappen)}, journal.StepState{Path: "a", Attempts: 1, FirstIntent: at}},
+		{
+			"of an unknown kind",
+			[]journal.Event{done, event("dreamed", "a")},
+			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, Output: "out", Reason: "enough"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, ok := journal.Fold(test.events).Step("a")
+			if !ok {
+				t.Fatal("the state does not know step a")
+			}
+			if diff := cmp.Diff(&test.want, got); diff != "" {
+				t.Errorf("step a (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestState(t *testing.T) {
+	s := journal.Fold([]journal.Event{
+		{At: at, Kind: journal.Began, Data: map[string]any{"vars": nil}},
+		event(journal.Intent, "write"),
+		event(journal.Done, "read"),
+		event(journal.Intent, "each[0].put"),
+	})
+	if got, want := s.Paths(), []string{"write", "read", "each[0].put"}; !cmp.Equal(got, want) {
+		t.Errorf("Paths() = %v, want %v", got, want)
+	}
+	if got, want := s.Unsettled(), []string{"write", "each[0].put"}; !cmp.Equal(got, want) {
+		t.Errorf("Unsettled() = %v, want %v", got, want)
+	}
+	if _, ok := s.Step("elsewhere"); ok {
+		t.Error(`Step("elsewhere") is known, want unknown`)
+	}
+	if !s.Begun || s.Status != journal.Running {
+		t.Errorf("Begun, Status = %v, %v, want true, running", s.Begun, s.Status)
+	}
+	s.Apply(journal.Event{At: at, Kind: journal.Waiting, Until: at.Add(time.Hour)})
+	if s.Status != journal.WaitingStatus || !s.NotBefore.Equal(at.Add(time.Hour)) {
+		t.Errorf("Status, NotBefore = %v, %v, want waiting, an hour later", s.Status, s.NotBefore)
+	}
+	s.Apply(journal.Event{At: at, Kind: journal.Ended, Status: journal.PartlyFailed, Text: "one of two", Data: 1})
+	if s.Status != journal.PartlyFailed || s.Reason != "one of two" || s.Output != 1 || !s.EndedAt.Equal(at) {
+		t.Errorf("after Ended the state is %+v", s)
+	}
+}
+
+func TestRetried(t *testing.T) {
+	events := []journal.Event{
+		{At: at, Kind: journal.Began, Data: "d"},
+		event(journal.Done, "page"),
+		event(journal.Done, "each[0].apply"), event(journal.Done, "each[0]"),
+		event(journal.Done, "each[1].read"), event(journal.Failed, "each[1].apply"), event(journal.Failed, "each[1]"),
+		event(journal.Failed, "each"), event(journal.Done, "each2"),
+		{At: at, Kind: journal.Ended, Status: journal.FailedStatus, Text: "no"},
+	}
+	tests := []struct {
+		path string
+		want map[string]journal.Kind // the outcome of each step that is known
+	}{
+		{"each[1].apply", map[string]journal.Kind{
+			"page": journal.Done, "each[0].apply": journal.Done, "each[0]": journal.Done,
+			"each[1].read": journal.Done, "each[1]": "", "each": "", "each2": journal.Done,
+		}},
+		{"each", map[string]journal.Kind{"page": journal.Done, "each2": journal.Done}},
+		{"", map[string]journal.Kind{}},
+	}
+	for _, test := range tests {
+		s := journal.Fold(append(events, journal.Event{At: at, Kind: journal.Retried, Path: test.path}))
+		got := map[string]journal.Kind{}
+		for _, path := range s.Paths() {
+			step, _ := s.Step(path)
+			got[path] = step.Outcome
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("outcomes after a retry of %q (-want +got):\n%s", test.path, diff)
+		}
+		if s.Status != journal.Queued || s.Reason != "" || !s.EndedAt.IsZero() {
+			t.Errorf("after a retry of %q: Status, Reason, EndedAt = %v, %q, %v, want queued, nothing, nothing", test.path, s.Status, s.Reason, s.EndedAt)
+		}
+		if begun := test.path != ""; s.Begun != begun {
+			t.Errorf("after a retry of %q: Begun = %v, want %v", test.path, s.Begun, begun)
+		}
+	}
+}
+
+// TestFoldOfPrefixes folds a stored journal in two parts, cut everywhere: the
+// state does not depend on where a crash cut it.
+func TestFoldOfPrefixes(t *testing.T) {
+	text, err := os.ReadFile("testdata/format1.journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []journal.Event
+	for line := range bytes.Lines(text) {
+		e, err := journal.Decode(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	want := journal.Fold(events)
+	for cut := range events {
+		got := journal.Fold(events[:cut])
+		for _, e := range events[cut:] {
+			got.Apply(e)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(journal.State{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("cut at %d (-whole +cut):\n%s", cut, diff)
+		}
+	}
+}
+
+func TestInside(t *testing.T) {
+	tests := []struct {
+		path, outer string
+		want        bool
+	}{
+		{"each[3].apply", "each[3]", true},
+		{"each[3].apply", "each", true},
+		{"invoice/send", "invoice", true},
+		{"each", "each", false},
+		{"each2", "each", false},
+		{"each[13]", "each[1]", false},
+	}
+	for _, test := range tests {
+		if got := journal.Inside(test.path, test.outer); got != test.want {
+			t.Errorf("Inside(%q, %q) = %v, want %v", test.path, test.outer, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,400 @@
+package program
+
+import (
+	"time"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/value"
+)
+
+// Connector is a checked connector. It is immutable.
+type Connector struct {
+	ID, Name, Docs, Help string
+	// Hash is the content hash of the YAML files, Sum that of all files.
+	Hash, Sum string
+
+	BaseURL string
+	Hosts   []string // the hosts it may talk to beside the one of BaseURL; "*" for any public host
+	Timeout time.Duration
+	MaxBody int64 // bytes of an answer
+
+	Fields   []*Input // what every connection of this kind has, secrets excluded
+	Auths    []*Auth  // the ways in, in the order they are offered
+	Test     *Test    // how a connection is tried, nil for none
+	Limits   []*Limit
+	Errors   []*ErrorRule
+	Types    map[string]*value.Type // by the name in the file
+	Actions  []*Action              // in the order of the files
+	Triggers []*Trigger
+	Webhooks *Webhooks // nil where the vendor delivers none
+	Sandbox  *Sandbox  // nil where nothing is said
+
+	// Files are the fixtures and keys of the connector's folder, by their
+	// path inside it.
+	Files map[string][]byte
+}
+
+// Action returns the action of that name inside the connector, such as
+// "social.list_tags".
+func (c *Connector) Action(name string) (*Action, bool) {
+	for _, a := range c.Actions {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
+// Trigger returns the trigger of that name inside the connector.
+func (c *Connector) Trigger(name string) (*Trigger, bool) {
+	for _, t := range c.Triggers {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// Auth returns the way in of that name.
+func (c *Connector) Auth(name string) (*Auth, bool) {
+	for _, a := range c.Auths {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return nil, false
+}
+
+// NeedsConnection reports whether actions need a connection: false if the only
+// way in is none and there is nothing to fill in.
+func (c *Connector) NeedsConnection() bool {
+	if len(c.Fields) > 0 {
+		return true
+	}
+	for _, a := range c.Auths {
+		if a.Type != AuthNone {
+			return true
+		}
+	}
+	return false
+}
+
+// AuthType is the form of a way in.
+type AuthType string
+
+// The ways in.
+const (
+	AuthBearer       AuthType = "bearer"
+	AuthAPIKey       AuthType = "api_key"
+	AuthBasic        AuthType = "basic"
+	AuthOAuth2Code   AuthType = "oauth2_code"
+	AuthOAuth2Client AuthType = "oauth2_client"
+	AuthNone         AuthType = "none"
+)
+
+// Auth is one way in.
+type Auth struct {
+	Name, Label, Help string
+	Type              AuthType
+	Fields            []*Input // of its own, secrets among them
+
+	// Token, Username, Password and Value are evaluated with the name
+	// `connection`, which here holds the secret fields too, as text.
+	Token, Username, Password, Value *Value
+	Header, Query                    string // where an api_key goes
+
+	AuthorizeURL, TokenURL       string
+	AuthorizeParams, TokenParams map[string]string
+	ScopesAuto                   bool
+	Scopes                       []string
+	ScopeSeparator               string // " " unless the connector says otherwise
+	PKCE                         bool
+	ClientAuthHeader             bool // client id and secret in the Authorization header instead of the body
+
+	Rotates      bool          // every refresh brings a new refresh token
+	BeforeExpiry time.Duration // how long before its end a token is renewed
+	Grace        time.Duration // how long an old refresh token still works after its first use
+}
+
+// Test is the call that shows whether a connection works.
+type Test struct {
+	Action *Action
+	With   map[string]any
+}
+
+// Limit is one rate limit: Allow calls in Per.
+type Limit struct {
+	Allow     int
+	Per       time.Duration
+	Remaining string   // the header of an answer that says how many calls are left, "" for none
+	Reset     string   // the header that says when (seconds or HTTP date), "" for none
+	By        []string // path into the input: one budget per value, nil for one in all
+}
+
+// ErrorRule gives an answer its class.
+type ErrorRule struct {
+	When    *expr.Code // over status, body, headers
+	Class   value.Class
+	Message []string // where the vendor's sentence is, as a path from the root of the answer; nil for the usual places
+}
+
+// Effect says what an action does to the service.
+type Effect string
+
+// The effects.
+const (
+	EffectRead   Effect = "read"
+	EffectCreate Effect = "create"
+	EffectUpdate Effect = "update"
+	EffectDelete Effect = "delete"
+	EffectSend   Effect = "send"
+)
+
+// Repeat says what happens if the same request is sent twice.
+type Repeat struct {
+	Safe   bool   // the second one changes nothing
+	Header string // the header that carries a key by which the vendor knows a repeat, "" for none
+	For    time.Duration
+}
+
+// Transport says by what an action reaches its service.
+type Transport string
+
+// The transports.
+const (
+	HTTP  Transport = "http"
+	SMTP  Transport = "smtp"
+	Table Transport = "table"
+)
+
+// Action is one operation.
+type Action struct {
+	Connector *Connector
+	ID        string // "ghl.social.list_tags"
+	Name      string // inside the connector: "social.list_tags"
+	Title     string
+	Help      string
+	Docs      string
+
+	Effect     Effect
+	Repeat     Repeat // of a read: Safe
+	Scopes     []string
+	Deprecated string
+
+	Transport Transport
+	Method    string // HTTP method; of the others: send, upsert, append, find, delete
+	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input holds the whole address
+	Headers   []Header
+	Send      []Send
+	Input     []*Input
+	Paginate  *Paginate // nil for a single answer
+	Output    Output
+	Limits    []*Limit
+	Errors    []*ErrorRule  // before those of the connector
+	Timeout   time.Duration // of one request; 0 for the connector's
+}
+
+// InputType returns the inputs as an object type, with `limit` where the
+// action lists.
+func (a *Action) InputType() *value.Type {
+	t := &value.Type{Kind: value.Object, Name: a.ID}
+	for _, in := range a.Input {
+		f := in.Field
+		if !in.Required() {
+			f.Type = f.Type.AsOptional()
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	if a.Output.List {
+		t.Fields = append(t.Fields, value.Field{Name: "limit", Type: value.Of(value.Integer).AsOptional(), Help: "the most items to bring"})
+	}
+	return t
+}
+
+// Repeatable reports whether the action may be sent again when nobody knows
+// whether the first one arrived.
+func (a *Action) Repeatable() bool { return a.Effect == EffectRead || a.Repeat.Safe }
+
+// Header is one header of a request.
+type Header struct {
+	Name  string
+	Value *Value // over input and connection
+}
+
+// Send is a value that goes out with every request of an action.
+type Send struct {
+	Place Place
+	Value *Value // over input and connection
+}
+
+// In is the part of a request a value goes into.
+type In string
+
+// The parts of a request.
+const (
+	InPath      In = "path"
+	InQuery     In = "query"
+	InBody      In = "body"
+	InHeader    In = "header"
+	InForm      In = "form"
+	InMultipart In = "multipart"
+)
+
+// Place is where in a request a value goes.
+type Place struct {
+	In   In
+	Path []string // of the body: the nested keys; else the one name
+}
+
+// Input is one input of an action, a trigger or a flow, or one field of a
+// connection.
+type Input struct {
+	value.Field
+
+	Optional  bool   // may be left out
+	Default   *Value // nil for none
+	Secret    bool
+	FromToken string // the key of the token answer that fills it, "" for none
+
+	Place  Place
+	Comma  bool // a list goes out as one text joined by commas
+	AsText bool // numbers and booleans go out as text
+}
+
+// Required reports whether the input must be given.
+func (in *Input) Required() bool { return !in.Optional && in.Default == nil && in.FromToken == "" }
+
+// Output is what an action or trigger brings.
+type Output struct {
+	Type *value.Type // of one record; nil if there is none
+	List bool
+	// At is where the record or the list lies in the answer, from the root
+	// {status, headers, body}.
+	At            []string
+	MayBeMissing  bool
+	NotFoundIsNil bool
+	Decode        Decode
+}
+
+// Whole returns the type of the output as a step sees it: a list where the
+// action lists, optional where it may be missing, Nil where there is none.
+func (o Output) Whole() *value.Type {
+	switch {
+	case o.Type == nil:
+		return value.Of(value.Nil)
+	case o.List:
+		return value.ListOf(o.Type)
+	case o.MayBeMissing:
+		return o.Type.AsOptional()
+	}
+	return o.Type
+}
+
+// Decode says how the body of an answer is read.
+type Decode string
+
+// The ways to read a body.
+const (
+	DecodeJSON Decode = ""
+	DecodeText Decode = "text"
+	DecodeFile Decode = "file"
+	DecodeAuto Decode = "auto" // JSON if the content type says so, else text
+)
+
+// Paginate is how a list comes in pages.
+type Paginate struct {
+	Style    string // offset, page, cursor, link, last_item
+	Param    Place  // where the position goes; zero for link
+	AsText   bool
+	First    int
+	Size     int // items asked for per page; 0 leaves it to the vendor
+	SizeAt   Place
+	SizeText bool
+	Next     []string // from the root of the answer, or from the last item for last_item
+	Total    []string
+	More     []string
+	StopWhen *expr.Code
+	MaxPages int
+}
+
+// Trigger is one kind of event a connector can bring.
+type Trigger struct {
+	Connector *Connector
+	ID        string // "qwilr.page_accepted"
+	Name      string
+	Title     string
+	Help      string
+
+	Scopes     []string
+	Deprecated string
+	Output     Output
+	Example    []byte // a delivery or an item as it comes from the vendor, JSON; nil for none
+
+	Webhook bool
+	Match   *expr.Code // over body and headers; nil matches every delivery
+
+	Poll  *Poll // of a polling trigger
+	Input []*Input
+}
+
+// Poll is how a polling trigger looks for news.
+type Poll struct {
+	Action  *Action
+	With    *Value // over connection, input and cursor
+	Every   time.Duration
+	ItemID  []string // in the mapped item
+	Changed []string // nil: only new items fire
+}
+
+// Webhooks is how a vendor delivers.
+type Webhooks struct {
+	InVendorConsole bool
+	Connection      []string // whose event it is; nil: each connection has an address of its own
+	EventID         []string
+	Fields          []*Input // of a connection, needed to verify
+	Verify          []*Verify
+	TimestampAt     []string
+	Tolerance       time.Duration
+	AckWithin       time.Duration
+	AckStatus       int
+	ChallengeWhen   *expr.Code
+	ChallengeAnswer []string
+}
+
+// Verify is one way a delivery proves where it comes from.
+type Verify struct {
+	Type      string // hmac_sha256, hmac_sha1, rsa_sha256, ed25519, shared_token, none
+	Header    string
+	Query     string
+	Parse     string // "t={timestamp},v1={signature}"
+	Prefix    string
+	Signed    string // "raw_body", or a text with {timestamp}, {headers.name}, {raw_body}
+	Base64    bool   // else hex
+	Secret    string // the field of the connection
+	PublicKey []byte // PEM
+}
+
+// Sandbox is how the vendor is played.
+type Sandbox struct {
+	Stores  map[string]*SandboxStore  // by type name
+	Actions map[string]*SandboxAction // by action name
+	Error   *Value                    // over status, message, class; nil for {"message": …}
+}
+
+// SandboxStore is what the played vendor has at first.
+type SandboxStore struct {
+	Name  string
+	ID    string // the key of the id in the wire form
+	Items []any  // in the wire form
+}
+
+// SandboxAction is how an action is answered.
+type SandboxAction struct {
+	Does     string // list, first, create, merge, upsert, delete, answer
+	Store    string
+	Answer   *Value
+	Where    *expr.Code
+	Set      *Value // an object
+	Status   int
+	Envelope *Value
+}

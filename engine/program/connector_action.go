@@ -1,0 +1,296 @@
+package program
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/expr"
+	"patchbay/engine/spec"
+	"patchbay/engine/value"
+)
+
+// actions checks the actions of connector.yaml or one group file.
+func (c *connectorCheck) actions(part *spec.Connector) {
+	var headers []spec.Entry
+	if c.main.API != nil {
+		headers = c.main.API.Headers
+	}
+	for _, a := range part.Actions {
+		name := grouped(part, a.Name)
+		if _, ok := c.made.Action(name); ok {
+			c.at(a.Name, "C201", "there is already an action %q", name)
+			continue
+		}
+		c.made.Actions = append(c.made.Actions, c.action(name, a, slices.Concat(headers, part.Headers, a.Headers)))
+	}
+}
+
+func grouped(part *spec.Connector, name spec.Text) string {
+	if part.Group.Given() {
+		return part.Group.Value + "." + name.Value
+	}
+	return name.Value
+}
+
+func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entry) *Action {
+	made := &Action{
+		Connector: c.made, ID: c.made.ID + "." + name, Name: name,
+		Title: cmp.Or(a.Title.Value, strings.ReplaceAll(a.Name.Value, "_", " ")), Help: a.Help.Value, Docs: a.Docs.Value,
+		Effect: Effect(a.Effect.Value), Scopes: texts(a.Scopes), Deprecated: a.Deprecated.Value,
+		Limits: c.limits(a.Limits), Errors: c.errorRules(a.Errors), Timeout: c.duration(a.Timeout),
+	}
+	c.repeat(a, made)
+	c.request(a, made)
+	made.Input = c.types.inputs(a.Input, c.connection)
+	scope := c.connection.With(value.Field{Name: "input", Type: c.inputScope(made.Input)})
+	made.Headers = c.headers(headers, scope)
+	made.Send = c.send(a.Send, scope)
+	c.places(a, made)
+	made.Output = c.output(a.Output)
+	if a.Paginate != nil {
+		made.Paginate = c.paginate(a, made)
+	}
+	return made
+}
+
+// inputScope is what `input` is inside the expressions of an action: inputs
+// without a default may be missing.
+func (c *connectorCheck) inputScope(inputs []*Input) *value.Type {
+	t := &value.Type{Kind: value.Object, Name: "input"}
+	for _, in := range inputs {
+		f := in.Field
+		if in.Optional && in.Default == nil {
+			f.Type = f.Type.AsOptional()
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	return t
+}
+
+func (c *connectorCheck) repeat(a *spec.Action, made *Action) {
+	switch {
+	case made.Effect == EffectRead:
+		made.Repeat.Safe = true
+	case a.Repeat == nil:
+		c.hinted(a.Name, "C210", "repeat: safe (the second time changes nothing), unsafe, or { key: Idempotency-Key, for: 30m }",
+			"%s writes, so it must say what happens if the same request is sent twice", made.ID)
+	case a.Repeat.Key.Given():
+		made.Repeat.Header, made.Repeat.For = a.Repeat.Key.Value, c.duration(a.Repeat.For)
+	default:
+		made.Repeat.Safe = a.Repeat.Word.Value == "safe"
+	}
+}
+
+var (
+	httpRequest = regexp.MustCompile(`^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|\{method\}) (/\S*|\{url\})$`)
+	inBraces    = regexp.MustCompile(`\{([^{}]*)\}`)
+)
+
+func (c *connectorCheck) request(a *spec.Action, made *Action) {
+	made.Transport = HTTP
+	switch word, rest, _ := strings.Cut(a.Request.Value, " "); {
+	case !a.Request.Given():
+		return
+	case word == "smtp" && rest == "send":
+		made.Transport, made.Method = SMTP, rest
+		return
+	case word == "table" && slices.Contains([]string{"upsert", "append", "find", "delete"}, rest):
+		made.Transport, made.Method = Table, rest
+		return
+	}
+	m := httpRequest.FindStringSubmatch(a.Request.Value)
+	if m == nil {
+		c.hinted(a.Request, "C211", "request: GET /contacts/{contactId}, smtp send, or table upsert|append|find|delete",
+			"%q is not a request", a.Request.Value)
+		return
+	}
+	made.Method, made.Path = m[1], m[2]
+	if made.Path == "{url}" && !slices.Contains(c.made.Hosts, "*") {
+		c.at(a.Request, "C212", "an address from an input needs `hosts: [\"*\"]` in the connector's api")
+	}
+	if c.made.BaseURL == "" && made.Path != "{url}" {
+		c.at(a.Request, "C213", "the connector has no api.base_url, so %q has no host", made.Path)
+	}
+}
+
+// headers merges the headers of connector, group and action: the nearer wins.
+func (c *connectorCheck) headers(entries []spec.Entry, scope *expr.Scope) []Header {
+	var out []Header
+	for _, e := range entries {
+		v := c.template(e.Value, scope, nil)
+		if v == nil {
+			continue
+		}
+		h := Header{Name: e.Key.Value, Value: v}
+		if i := slices.IndexFunc(out, func(o Header) bool { return strings.EqualFold(o.Name, h.Name) }); i >= 0 {
+			out[i] = h
+			continue
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+func (c *connectorCheck) send(entries []spec.Entry, scope *expr.Scope) []Send {
+	var out []Send
+	for _, e := range entries {
+		place := c.place(e.Key)
+		if v := c.template(e.Value, scope, nil); v != nil {
+			out = append(out, Send{Place: place, Value: v})
+		}
+	}
+	return out
+}
+
+// place reads where a value goes, such as query.skip or body.results.id.
+func (r *report) place(t spec.Text) Place {
+	word, rest, _ := strings.Cut(t.Value, ".")
+	in := In(word)
+	switch in {
+	case InBody:
+		return Place{In: in, Path: value.SplitPath(rest)}
+	case InPath, InQuery, InHeader, InForm, InMultipart:
+		if rest != "" {
+			return Place{In: in, Path: []string{rest}}
+		}
+	default:
+	}
+	r.hinted(t, "C220", "path.x, query.x, body.a.b, header.X, form.x or multipart.x", "%q is not a place in a request", t.Value)
+	return Place{In: InBody, Path: []string{t.Value}}
+}
+
+// places gives every input the place it goes to, and checks that the path of
+// the request has an input for each of its braces.
+func (c *connectorCheck) places(a *spec.Action, made *Action) {
+	if made.Transport != HTTP {
+		return
+	}
+	inPath := map[string]bool{}
+	for _, m := range inBraces.FindAllStringSubmatch(a.Request.Value, -1) {
+		inPath[m[1]] = false
+	}
+	for _, in := range made.Input {
+		if in.Place.In == "" {
+			in.Place = defaultPlace(in.Name, made.Method, inPath)
+		}
+		if in.Place.In == InPath {
+			if _, ok := inPath[in.Place.Path[0]]; !ok {
+				c.at(a.Request, "C221", "the input %q goes into the path, but the request has no {%s}", in.Name, in.Place.Path[0])
+			}
+			inPath[in.Place.Path[0]] = true
+		}
+	}
+	for _, s := range made.Send {
+		if s.Place.In == InPath {
+			inPath[s.Place.Path[0]] = true
+		}
+	}
+	for name, filled := range inPath {
+		if !filled {
+			c.hinted(a.Request, "C222", "add it under `input:`", "nothing fills {%s} of the request", name)
+		}
+	}
+}
+
+func defaultPlace(name, method string, inPath map[string]bool) Place {
+	if _, ok := inPath[name]; ok {
+		return Place{In: InPath, Path: []string{name}}
+	}
+	if method == "GET" || method == "HEAD" {
+		return Place{In: InQuery, Path: []string{name}}
+	}
+	return Place{In: InBody, Path: []string{name}}
+}
+
+// output checks what an action or trigger brings.
+func (c *connectorCheck) output(o *spec.Output) Output {
+	if o == nil {
+		return Output{}
+	}
+	made := Output{
+		List: o.IsList, At: []string{"body"}, Decode: Decode(o.Decode.Value),
+		MayBeMissing: isTrue(o.MayBeMissing), NotFoundIsNil: o.NotFound.Value == "missing",
+	}
+	if made.Decode == "json" {
+		made.Decode = DecodeJSON
+	}
+	if o.Type != nil {
+		made.Type = c.types.typeOf(*o.Type)
+	}
+	if o.At.Given() {
+		made.At = c.answerPath(o.At)
+	}
+	if made.NotFoundIsNil && !made.MayBeMissing {
+		c.hinted(o.NotFound, "C230", "add may_be_missing: true", "an output that is missing when nothing is found must say so")
+	}
+	return made
+}
+
+// answerPath reads a path from the root of an answer: body.results.tags,
+// headers.link, status, or response for the root itself.
+func (c *connectorCheck) answerPath(t spec.Text) []string {
+	parts := value.SplitPath(t.Value)
+	switch {
+	case len(parts) == 0:
+		return []string{"body"}
+	case parts[0] == "response":
+		return parts[1:]
+	case !slices.Contains([]string{"body", "headers", "status"}, parts[0]):
+		f := diag.Finding{
+			Code: "C231", Message: "a path into an answer begins with body, headers, status or response",
+			Hint: "at: body." + t.Value,
+		}
+		c.nameAt(t.Pos, t.Value, f, nil)
+	}
+	return parts
+}
+
+func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
+	p := a.Paginate
+	if !made.Output.List {
+		c.at(p.Type, "C240", "only an action with `output: { list: … }` has pages")
+	}
+	out := &Paginate{
+		Style: p.Type.Value, AsText: p.Wire.Value == "text", MaxPages: c.number(p.MaxPages, 1000),
+		StopWhen: c.condition(p.StopWhen, c.answer),
+	}
+	if out.Style == "page" {
+		out.First = 1
+	}
+	out.First = c.number(p.First, out.First)
+	if p.Param.Given() {
+		out.Param = c.place(p.Param)
+	} else if out.Style != "link" {
+		c.hinted(p.Type, "C241", "param: query.skip", "pages of the style %s need to know where the position goes", out.Style)
+	}
+	if p.PageSize != nil {
+		out.Size, out.SizeText = c.number(p.PageSize.Value, 0), p.PageSize.Wire.Value == "text"
+		if p.PageSize.SendAs.Given() {
+			out.SizeAt = c.place(p.PageSize.SendAs)
+		}
+	}
+	c.nextPage(p, out)
+	if p.Total.Given() {
+		out.Total = c.answerPath(p.Total)
+	}
+	if p.More.Given() {
+		out.More = c.answerPath(p.More)
+	}
+	return out
+}
+
+func (c *connectorCheck) nextPage(p *spec.Paginate, out *Paginate) {
+	switch {
+	case p.Next.Given() && out.Style == "last_item":
+		out.Next = value.SplitPath(strings.TrimPrefix(strings.TrimPrefix(p.Next.Value, "item"), "."))
+	case p.Next.Given():
+		out.Next = c.answerPath(p.Next)
+	case out.Style == "cursor" || out.Style == "last_item":
+		c.hinted(p.Type, "C242", "next: body.meta.next_cursor", "pages of the style %s need to know where the next position comes from", out.Style)
+	case out.Style == "link":
+		out.Next = []string{"headers", "link"}
+	}
+}

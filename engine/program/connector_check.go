@@ -1,0 +1,295 @@
+package program
+
+import (
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/expr"
+	"patchbay/engine/spec"
+	"patchbay/engine/value"
+)
+
+// connectorCheck is a connector on its way from its files to a [Connector].
+type connectorCheck struct {
+	report
+	opt   Options
+	files map[string][]byte // by the path inside the folder
+	main  *spec.Connector
+	parts []*spec.Connector // main first, then the group files
+	types *typeResolver
+	made  *Connector
+
+	// scopes of the expressions of a connector
+	connection *expr.Scope // connection
+	answer     *expr.Scope // status, headers, body
+	delivery   *expr.Scope // headers, body of a webhook
+}
+
+// connector checks the files of one connector's folder.
+func (b *builder) connector(folder string, files []File) {
+	sum := hashFiles(files)
+	if done, ok := b.opt.Reuse[sum]; ok && done.ID == folder {
+		b.set.Connectors[folder] = done
+		return
+	}
+	c := &connectorCheck{report: report{list: &b.set.Findings}, opt: b.opt, files: map[string][]byte{}}
+	c.read(folder, files)
+	if c.main == nil {
+		return
+	}
+	c.made.Hash, c.made.Sum = hashFiles(OnlyYAML(files)), sum
+	c.all(folder)
+	if !c.failed {
+		b.set.Connectors[folder] = c.made
+	}
+}
+
+// OnlyYAML returns the files that are YAML: what a run depends on, fixtures
+// and keys left out.
+func OnlyYAML(files []File) []File {
+	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return path.Ext(f.Path) != ".yaml" })
+}
+
+// read parses the YAML files of the folder.
+func (c *connectorCheck) read(folder string, files []File) {
+	for _, f := range files {
+		_, inside, _ := strings.Cut(f.Path, "/"+folder+"/")
+		if inside == "" {
+			inside = path.Base(f.Path)
+		}
+		if path.Ext(f.Path) != ".yaml" || strings.Contains(inside, "/") {
+			c.files[inside] = f.Data
+			continue
+		}
+		part, found := spec.ParseConnector(f.Path, f.Data)
+		c.list.Add(found...)
+		if found.Err() != nil {
+			c.failed = true
+		}
+		switch {
+		case part == nil:
+		case path.Base(f.Path) == "connector.yaml":
+			c.main = part
+			c.parts = append([]*spec.Connector{part}, c.parts...)
+		default:
+			c.parts = append(c.parts, part)
+		}
+	}
+	c.made = &Connector{ID: folder, Files: c.files}
+	if c.main == nil && !c.failed {
+		c.add(diag.Finding{
+			Pos: diag.Pos{File: "connectors/" + folder}, Code: "C101",
+			Message: "the folder has no connector.yaml", Hint: "a connector begins with the file connector.yaml, whose first line is connector: 1",
+		})
+	}
+}
+
+func (c *connectorCheck) all(folder string) {
+	m := c.main
+	c.made.ID, c.made.Name, c.made.Docs, c.made.Help = folder, m.Name.Value, m.Docs.Value, m.Help.Value
+	if m.ID.Given() && m.ID.Value != folder {
+		c.hinted(m.ID, "C102", "the folder's name and the id are the same word", "the id is %q, but the folder is %q", m.ID.Value, folder)
+	}
+	if c.made.Name == "" {
+		c.made.Name = folder
+	}
+	c.api()
+	c.allTypes()
+	c.connectionShape()
+	c.scopes()
+	c.made.Limits = c.limits(m.Limits)
+	c.made.Errors = c.errorRules(m.Errors)
+	for _, part := range c.parts {
+		c.actions(part)
+	}
+	for _, part := range c.parts {
+		c.triggers(part)
+	}
+	c.test()
+	c.webhooks()
+	c.sandbox()
+}
+
+func (c *connectorCheck) api() {
+	c.made.Timeout, c.made.MaxBody = 30*time.Second, 10<<20
+	a := c.main.API
+	if a == nil {
+		return
+	}
+	c.made.BaseURL = strings.TrimSuffix(a.BaseURL.Value, "/")
+	if a.BaseURL.Given() {
+		u, err := url.Parse(a.BaseURL.Value)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			c.hinted(a.BaseURL, "C103", "base_url: https://api.example.com/v1", "%q is not the address of a service", a.BaseURL.Value)
+		}
+	}
+	c.made.Hosts = texts(a.Hosts)
+	if a.Timeout.Given() {
+		c.made.Timeout = c.duration(a.Timeout)
+	}
+	if a.MaxBody.Given() {
+		c.made.MaxBody = c.bytes(a.MaxBody)
+	}
+}
+
+var byteSize = regexp.MustCompile(`^([0-9]+) ?(B|KB|MB|GB)$`)
+
+func (c *connectorCheck) bytes(t spec.Text) int64 {
+	m := byteSize.FindStringSubmatch(t.Value)
+	if m == nil {
+		c.hinted(t, "C104", "sizes are written as 500KB or 10MB", "%q is not a size", t.Value)
+		return 10 << 20
+	}
+	n := c.number(spec.Text{Value: m[1]}, 0)
+	return int64(n) << map[string]int{"B": 0, "KB": 10, "MB": 20, "GB": 30}[m[2]]
+}
+
+func (c *connectorCheck) allTypes() {
+	var entries []spec.TypeEntry
+	for _, part := range c.parts {
+		entries = append(entries, part.Types...)
+	}
+	c.types = newTypes(&c.report, c.made.ID, entries)
+	c.made.Types = c.types.named
+}
+
+func (c *connectorCheck) connectionShape() {
+	none := expr.NewScope()
+	s := c.main.Connection
+	if s == nil {
+		c.made.Auths = []*Auth{{Name: "none", Type: AuthNone}}
+		return
+	}
+	c.made.Fields = c.types.inputs(s.Fields, none)
+	for _, a := range s.Auth {
+		c.made.Auths = append(c.made.Auths, c.auth(a))
+	}
+	if len(c.made.Auths) == 0 {
+		c.made.Auths = []*Auth{{Name: "none", Type: AuthNone}}
+	}
+}
+
+// scopes makes what the expressions of the connector may name.
+func (c *connectorCheck) scopes() {
+	connection := value.Field{Name: "connection", Type: c.connectionType(nil)}
+	c.connection = expr.NewScope(connection)
+	headers := value.Field{Name: "headers", Type: value.MapOf(value.Of(value.String))}
+	body := value.Field{Name: "body", Type: value.Of(value.Any)}
+	c.delivery = expr.NewScope(headers, body)
+	c.answer = c.delivery.With(value.Field{Name: "status", Type: value.Of(value.Integer)})
+}
+
+// connectionType returns the fields of a connection as an object type. With
+// an auth, its own fields are in it, secrets as text.
+func (c *connectorCheck) connectionType(auth *Auth) *value.Type {
+	t := &value.Type{Kind: value.Object, Name: "a " + c.made.Name + " connection"}
+	inputs := c.made.Fields
+	if auth != nil {
+		inputs = slices.Concat(inputs, auth.Fields)
+	}
+	for _, in := range inputs {
+		if in.Secret && auth == nil {
+			continue
+		}
+		f := in.Field
+		if in.Secret {
+			f.Type = value.Of(value.String)
+		}
+		if in.Optional {
+			f.Type = f.Type.AsOptional()
+		}
+		t.Fields = append(t.Fields, f)
+	}
+	return t
+}
+
+func (c *connectorCheck) limits(written []spec.Limit) []*Limit {
+	var out []*Limit
+	for _, l := range written {
+		made := &Limit{
+			Allow: c.number(l.Allow, 0), Per: c.duration(l.Per),
+			Remaining: l.Remaining.Value, Reset: l.Reset.Value,
+		}
+		if made.Allow < 1 || made.Per <= 0 {
+			c.hinted(l.Allow, "C130", "{ allow: 100, per: 10s }", "a limit allows at least one call in some time")
+			continue
+		}
+		if l.By.Given() {
+			made.By = value.SplitPath(strings.TrimPrefix(l.By.Value, "input."))
+		}
+		out = append(out, made)
+	}
+	return out
+}
+
+func (c *connectorCheck) errorRules(written []spec.ErrorRule) []*ErrorRule {
+	var out []*ErrorRule
+	for _, e := range written {
+		rule := &ErrorRule{When: c.condition(e.When, c.answer), Class: value.Class(e.Class.Value)}
+		if !slices.Contains(value.Classes(), rule.Class) {
+			var words []string
+			for _, k := range value.Classes() {
+				words = append(words, string(k))
+			}
+			c.name(e.Class, "C131", "class", "is not a class of errors", words)
+		}
+		if e.Message.Given() {
+			rule.Message = value.SplitPath(e.Message.Value)
+		}
+		out = append(out, rule)
+	}
+	return out
+}
+
+func (c *connectorCheck) test() {
+	s := c.main.Connection
+	if s == nil || s.Test == nil {
+		return
+	}
+	a, ok := c.made.Action(s.Test.Action.Value)
+	if !ok {
+		c.name(s.Test.Action, "C132", "action", "is not an action of this connector", c.actionNames())
+		return
+	}
+	if a.Effect != EffectRead {
+		c.at(s.Test.Action, "C133", "the test of a connection must only read, and %s is of effect %s", a.ID, a.Effect)
+	}
+	at := &spec.Value{Pos: s.Test.Action.Pos, Text: s.Test.Action}
+	with := c.objectTemplate(at, s.Test.With, c.connection, a.InputType(), "input")
+	if with != nil && with.IsConst() {
+		m, _ := with.Const.(map[string]any)
+		c.made.Test = &Test{Action: a, With: m}
+	}
+}
+
+func (c *connectorCheck) actionNames() []string {
+	var names []string
+	for _, a := range c.made.Actions {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// file returns a file of the connector's folder.
+func (c *connectorCheck) file(t spec.Text) []byte {
+	name := path.Clean(t.Value)
+	if strings.HasPrefix(name, "../") || path.IsAbs(name) {
+		c.hinted(t, "C105", "files a connector names lie inside its own folder", "%q is outside of the connector's folder", t.Value)
+		return nil
+	}
+	data, ok := c.files[name]
+	if !ok && !c.opt.Pinned {
+		var names []string
+		for n := range c.files {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		c.name(t, "C106", "file", "is not a file of the connector's folder", names)
+	}
+	return data
+}

@@ -1,0 +1,15 @@
+// Package program is what will be executed: connectors, connections, tables
+// and flows as they were written, resolved against each other, typed and
+// compiled.
+//
+// [Build] takes the text of all files and returns a [Set] with everything that
+// is sound, and the findings for the rest. What it returns is immutable and
+// may be shared by any number of runs; each [Flow] carries a hash of all the
+// text it was made from, by which a run finds the version it began with.
+//
+// Checking goes from the bottom up: types, then the actions and triggers of a
+// connector, then connections and tables, then flows in the order in which
+// they call each other. Each part has a file of its own: connector_*.go reads
+// connectors, flow_*.go flows, template.go the values with expressions in
+// them that both have.
+package program

@@ -1,0 +1,204 @@
+package program
+
+import (
+	"time"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/value"
+)
+
+// Flow is a checked flow. It is immutable.
+type Flow struct {
+	ID, Name, Description string
+	// Hash is the content hash of the flow's file and of all connectors and
+	// tables it uses.
+	Hash    string
+	Enabled bool
+
+	Uses       map[string]*Use // by role
+	Triggers   []*FlowTrigger
+	Conditions []*expr.Code
+	Mode       Mode
+	QueueBy    *expr.Code
+	Inputs     []*Input
+	Vars       []Named
+	Steps      []*Step
+	Output     *Value // nil for none
+	OutputType *value.Type
+	OnError    []*Step
+	Finally    []*Step
+	RunTime    time.Duration // 0 for no limit
+	Queue      int           // how many runs may wait; 0 for no limit
+
+	// Calls are the flows it calls, by id, at the version it was checked with.
+	Calls map[string]*Flow
+}
+
+// Mode says what happens if an event arrives while the flow is at work.
+type Mode string
+
+// The modes.
+const (
+	Parallel   Mode = "parallel"
+	QueuedMode Mode = "queued"
+	Single     Mode = "single"
+	Restart    Mode = "restart"
+)
+
+// Use is what a role of a flow stands for.
+type Use struct {
+	Role       string
+	Connector  *Connector
+	Connection string // the name of the connection; "" where none is needed
+}
+
+// FlowTrigger is what starts a flow. Exactly one of Event, Schedule, Webhook,
+// OnDemand and FlowFailed is set.
+type FlowTrigger struct {
+	ID   string
+	Type *value.Type // what `event` is
+
+	Event      *Trigger
+	Use        *Use // of Event
+	With       *Value
+	Schedule   *Schedule
+	Webhook    *Inbound
+	OnDemand   bool
+	FlowFailed string // a flow's id or "*"
+}
+
+// Schedule is when a flow runs by the clock.
+type Schedule struct {
+	Every  time.Duration
+	Days   []time.Weekday
+	Hour   int
+	Minute int
+	Zone   *time.Location
+	Cron   string
+	Missed Missed
+	Spread time.Duration
+}
+
+// Missed says what becomes of the ticks that passed while nothing ran.
+type Missed string
+
+// What becomes of missed ticks.
+const (
+	MissedSkip    Missed = "skip"
+	MissedRunOnce Missed = "run_once"
+	MissedRunAll  Missed = "run_all"
+)
+
+// Inbound is a webhook of a flow's own.
+type Inbound struct {
+	Verify  *Verify
+	EventID *expr.Code // over body and headers; nil: each delivery is an event of its own
+	Type    *value.Type
+}
+
+// Named is a name with the value it stands for.
+type Named struct {
+	Name  string
+	Value *Value
+}
+
+// StepKind is what a step does.
+type StepKind string
+
+// The kinds of steps, by the key that says so in the file.
+const (
+	DoAction    StepKind = "action"
+	DoSet       StepKind = "set"
+	DoForEach   StepKind = "for_each"
+	DoParallel  StepKind = "parallel"
+	DoSwitch    StepKind = "switch"
+	DoCall      StepKind = "call"
+	DoWait      StepKind = "wait"
+	DoWaitUntil StepKind = "wait_until"
+	DoStop      StepKind = "stop"
+	DoFail      StepKind = "fail"
+)
+
+// Step is one step of a flow.
+type Step struct {
+	ID   string // "" if it has none
+	Path string // its id, or its position "#2"; inside another step only the last part
+	Name string
+	Kind StepKind
+	Line int // in the file, for traces
+
+	If       *expr.Code // nil for always
+	Retry    *Retry     // nil for the default
+	Timeout  time.Duration
+	Continue bool // on_error: continue
+
+	Action *Action // of DoAction
+	Use    *Use
+	With   *Value // of DoAction and DoCall: an object
+	Flow   string // of DoCall
+	Set    []Named
+
+	ForEach *expr.Code
+	As      string
+	AtOnce  int
+	Collect bool
+
+	Steps    []*Step   // of DoForEach
+	Branches []*Branch // of DoParallel and DoSwitch
+
+	Wait      time.Duration
+	WaitUntil *expr.Code
+	Reason    *Value // of DoStop and DoFail
+
+	Output *value.Type
+}
+
+// Branch is one arm of a step that has several.
+type Branch struct {
+	Path  string     // "0", "1", …
+	If    *expr.Code // of a switch; nil for else
+	Steps []*Step
+}
+
+// Retry is how often and when a step is tried again.
+type Retry struct {
+	Max   int // attempts after the first
+	Wait  time.Duration
+	Fixed bool // the wait does not grow
+}
+
+// Connection is an account at a service: what a connections file says, with
+// its secrets still unread.
+type Connection struct {
+	Name      string
+	Connector *Connector
+	Auth      *Auth
+	BaseURL   string         // "" for the connector's
+	Fields    map[string]any // the values of the fields that are no secrets, defaults applied
+	Secrets   map[string]SecretRef
+	// Sandbox marks a connection to the sandbox, made up from examples.
+	Sandbox bool
+}
+
+// URL returns the base address its requests go to.
+func (c *Connection) URL() string {
+	if c.BaseURL != "" {
+		return c.BaseURL
+	}
+	return c.Connector.BaseURL
+}
+
+// SecretRef says where a secret comes from: an environment variable, a secret
+// set by hand, or plain text in the file.
+type SecretRef struct {
+	Env, Secret string
+	Plain       value.Secret
+}
+
+// TableShape is a checked table.
+type TableShape struct {
+	ID, Name, Description string
+	Row                   *value.Type
+	Key                   []string
+	Keep                  time.Duration // 0 for ever
+}

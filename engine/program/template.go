@@ -1,0 +1,312 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/expr"
+	"patchbay/engine/spec"
+	"patchbay/engine/value"
+)
+
+// template compiles a written value in which `${{ }}` may stand, and holds it
+// against the type that is wanted (nil: anything). It returns nil after a
+// finding.
+func (r *report) template(v *spec.Value, scope *expr.Scope, want *value.Type) *Value {
+	if v == nil {
+		return nil
+	}
+	switch v.Kind {
+	case spec.List:
+		return r.listTemplate(v, scope, want)
+	case spec.Map:
+		return r.objectTemplate(v, v.Entries, scope, want, "field")
+	case spec.String:
+		return r.textTemplate(v.Text, scope, want)
+	default:
+		return r.literal(v, want)
+	}
+}
+
+func (r *report) literal(v *spec.Value, want *value.Type) *Value {
+	c := v.Const()
+	if reason := value.MismatchValue(c, want); reason != "" {
+		f := diag.Finding{Pos: v.Pos, Width: width(v.Text.Value), Code: "F350", Message: reason}
+		if want != nil && want.Kind == value.String && c != nil && v.Text.Plain {
+			f.Hint = "put it in quotes if the text is meant"
+			f.Fix = replacement(v.Pos, f.Width, fmt.Sprintf("%q", v.Text.Value))
+		}
+		r.add(f)
+		return nil
+	}
+	return Constant(c, typeOfConst(c))
+}
+
+func typeOfConst(c any) *value.Type {
+	switch c.(type) {
+	case nil:
+		return value.Of(value.Nil)
+	case bool:
+		return value.Of(value.Boolean)
+	case int:
+		return value.Of(value.Integer)
+	case float64:
+		return value.Of(value.Number)
+	case string:
+		return value.Of(value.String)
+	default:
+		return value.Of(value.Any)
+	}
+}
+
+func (r *report) textTemplate(t spec.Text, scope *expr.Scope, want *value.Type) *Value {
+	parts, problems := expr.Scan(t.Value)
+	if len(problems) > 0 {
+		r.problems(t, 0, t.Value, problems)
+		return nil
+	}
+	if len(parts) == 1 && parts[0].IsExpr {
+		code, problems := expr.Compile(parts[0].Expr, scope, want)
+		r.problems(t, parts[0].Inner, parts[0].Expr, problems)
+		if code == nil {
+			return nil
+		}
+		return &Value{form: formCode, Code: code, Type: outside(code.Type())}
+	}
+	if !slices.ContainsFunc(parts, func(p expr.Part) bool { return p.IsExpr }) {
+		return r.plainText(t, parts, want)
+	}
+	return r.mixedText(t, parts, scope, want)
+}
+
+func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Value {
+	text := ""
+	for _, p := range parts {
+		text += p.Literal
+	}
+	reason := value.MismatchValue(text, want)
+	if reason == "" {
+		return Constant(text, value.Of(value.String))
+	}
+	f := diag.Finding{Pos: t.Pos, Width: width(t.Value), Code: "F350", Message: reason}
+	if want.Kind == value.Enum {
+		f.Code, f.Message = "F340", fmt.Sprintf("%q is not one of the values allowed here", t.Value)
+		f.Hint = namesHint("value", want.Values)
+		if near := diag.Nearest(t.Value, want.Values); near != "" {
+			f.Fix = replacement(t.Pos, f.Width, near)
+		}
+	}
+	r.add(f)
+	return nil
+}
+
+func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, want *value.Type) *Value {
+	v := &Value{form: formParts, Type: value.Of(value.String)}
+	sound := true
+	for _, p := range parts {
+		if !p.IsExpr {
+			v.Parts = append(v.Parts, Part{Text: p.Literal})
+			continue
+		}
+		code, problems := expr.Compile(p.Expr, scope, nil)
+		r.problems(t, p.Inner, p.Expr, problems)
+		if code == nil {
+			sound = false
+			continue
+		}
+		if reason := notText(code.Type()); reason != "" {
+			sound = false
+			r.add(diag.Finding{
+				Pos: t.At(p.Inner), Width: width(p.Expr), Code: "F351", Message: reason,
+				Hint: "inside a text, an expression must give text, a number or a boolean that is always there",
+			})
+		}
+		v.Parts = append(v.Parts, Part{Code: code})
+	}
+	if reason := value.Mismatch(v.Type, want); reason != "" && sound {
+		r.at(t, "F350", "%s", reason)
+		return nil
+	}
+	if !sound {
+		return nil
+	}
+	return v
+}
+
+// notText says why a value of the type cannot stand inside a text, "" if it can.
+func notText(t *value.Type) string {
+	if t.IsAny() {
+		return ""
+	}
+	if t.MayBeNil() {
+		return "this may be missing, and a text cannot hold what is missing; say what to put there instead with ?? \"…\""
+	}
+	switch t.Kind {
+	case value.List, value.Object, value.Map, value.FileKind, value.SecretText:
+		return fmt.Sprintf("%s cannot stand inside a text", t)
+	default:
+		return ""
+	}
+}
+
+func (r *report) listTemplate(v *spec.Value, scope *expr.Scope, want *value.Type) *Value {
+	if !want.IsAny() && want.Kind != value.List {
+		r.add(diag.Finding{Pos: v.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a list is given", want)})
+		return nil
+	}
+	var elem, common *value.Type
+	if want != nil {
+		elem = want.Elem
+	}
+	out := &Value{form: formList}
+	sound := true
+	for i, item := range v.Items {
+		e := r.template(item, scope, elem)
+		if e == nil {
+			sound = false
+			continue
+		}
+		out.List = append(out.List, e)
+		if i == 0 {
+			common = e.Type
+		} else {
+			common = join(common, e.Type)
+		}
+	}
+	if !sound {
+		return nil
+	}
+	out.Type = value.ListOf(common)
+	return out.folded()
+}
+
+// join returns a type that both values have: the same one, or any.
+func join(a, b *value.Type) *value.Type {
+	switch {
+	case value.Mismatch(a, b) == "" && !a.IsAny():
+		return b
+	case value.Mismatch(b, a) == "" && !b.IsAny():
+		return a
+	}
+	return value.Of(value.Any)
+}
+
+// objectTemplate compiles the entries of a written map. at is where the map
+// stands, for what is missing in it; noun is what its keys are: field or input.
+func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *expr.Scope, want *value.Type, noun string) *Value {
+	if !want.IsAny() && want.Kind != value.Object && want.Kind != value.Map {
+		r.add(diag.Finding{Pos: at.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a map is given", want)})
+		return nil
+	}
+	out := &Value{form: formObject}
+	t := &value.Type{Kind: value.Object}
+	sound := true
+	for _, e := range entries {
+		fieldType, ok := r.wantedField(e.Key, want, noun)
+		if !ok {
+			sound = false
+			continue
+		}
+		field := r.template(e.Value, scope, fieldType)
+		if field == nil {
+			sound = false
+			continue
+		}
+		out.Object = append(out.Object, Named{Name: e.Key.Value, Value: field})
+		t.Fields = append(t.Fields, value.Field{Name: e.Key.Value, Type: field.Type})
+	}
+	if want != nil && want.Kind == value.Object && !r.complete(at, entries, want, noun) {
+		sound = false
+	}
+	if !sound {
+		return nil
+	}
+	out.Type = t
+	return out.folded()
+}
+
+// wantedField returns the type that the field named key should have.
+func (r *report) wantedField(key spec.Text, want *value.Type, noun string) (*value.Type, bool) {
+	switch {
+	case want.IsAny():
+		return nil, true
+	case want.Kind == value.Map:
+		return want.Elem, true
+	}
+	f, ok := want.Lookup(key.Value)
+	if !ok {
+		owner := want.Name
+		if owner == "" {
+			owner = "this object"
+		}
+		r.name(key, "F401", noun, fmt.Sprintf("is not %s %s of %s", article(noun), noun, owner), want.FieldNames())
+		return nil, false
+	}
+	return f.Type, true
+}
+
+func article(noun string) string {
+	if noun == "input" || noun == "action" {
+		return "an"
+	}
+	return "a"
+}
+
+// complete reports the fields that are wanted and not written.
+func (r *report) complete(at *spec.Value, entries []spec.Entry, want *value.Type, noun string) bool {
+	ok := true
+	for _, f := range want.Fields {
+		written := slices.ContainsFunc(entries, func(e spec.Entry) bool { return e.Key.Value == f.Name })
+		if written || f.Type.IsAny() || f.Type.MayBeNil() {
+			continue
+		}
+		ok = false
+		hint := f.Help
+		if hint == "" {
+			hint = "it is of type " + f.Type.String()
+		}
+		r.add(diag.Finding{
+			Pos: at.Pos, Width: width(at.Text.Value), Code: "F402",
+			Message: fmt.Sprintf("the %s %q is missing", noun, f.Name), Hint: hint,
+		})
+	}
+	return ok
+}
+
+// folded returns the constant that a list or object of constants is.
+func (v *Value) folded() *Value {
+	for _, e := range v.List {
+		if !e.IsConst() {
+			return v
+		}
+	}
+	for _, f := range v.Object {
+		if !f.Value.IsConst() {
+			return v
+		}
+	}
+	c, err := v.Eval(&expr.Env{})
+	if err != nil {
+		return v
+	}
+	return Constant(c, v.Type)
+}
+
+// outside returns the type a value has once it has left its expression: times
+// and spans travel as text.
+func outside(t *value.Type) *value.Type {
+	if t == nil {
+		return nil
+	}
+	o := *t
+	switch t.Kind {
+	case value.Time:
+		o.Kind = value.Datetime
+	case value.Span:
+		o.Kind = value.Duration
+	default:
+		return t
+	}
+	return &o
+}

@@ -1,0 +1,198 @@
+package program
+
+import (
+	"slices"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/expr"
+	"patchbay/engine/spec"
+	"patchbay/engine/value"
+)
+
+// typeResolver turns written types into [value.Type]s. Types may name each
+// other in any order; one that contains itself without a list or map between
+// is a finding.
+type typeResolver struct {
+	report *report
+	owner  string // the connector's id, the first part of a type's name; "" for none
+	named  map[string]*value.Type
+	defs   map[string]spec.TypeEntry
+	open   []string // the names being resolved, from the outside in
+}
+
+func newTypes(r *report, owner string, entries []spec.TypeEntry) *typeResolver {
+	t := &typeResolver{report: r, owner: owner, named: map[string]*value.Type{}, defs: map[string]spec.TypeEntry{}}
+	for _, e := range entries {
+		if first, ok := t.defs[e.Name.Value]; ok {
+			r.add(diag.Finding{
+				Pos: e.Name.Pos, Width: width(e.Name.Value), Code: "C120",
+				Message: "the type \"" + e.Name.Value + "\" is declared twice",
+				Related: []diag.Related{{Pos: first.Name.Pos, Message: "the first one"}},
+			})
+			continue
+		}
+		if _, ok := value.KindOf(e.Name.Value); ok {
+			r.at(e.Name, "C121", "%q is the name of a built-in type; give this one another name", e.Name.Value)
+			continue
+		}
+		t.defs[e.Name.Value] = e
+	}
+	for _, e := range entries {
+		t.resolve(e.Name.Value)
+	}
+	return t
+}
+
+// resolve returns the named type, nil if there is none of that name.
+func (t *typeResolver) resolve(name string) *value.Type {
+	if done, ok := t.named[name]; ok {
+		return done
+	}
+	def, ok := t.defs[name]
+	if !ok {
+		return nil
+	}
+	// The type is entered before its parts are resolved, so that a list of
+	// itself finds it.
+	made := &value.Type{Name: t.qualified(name)}
+	t.named[name] = made
+	t.open = append(t.open, name)
+	if def.Def.IsFields {
+		made.Kind = value.Object
+		made.Fields = t.fields(def.Def.Fields)
+	} else {
+		resolved := *t.typeOf(def.Def)
+		resolved.Name = made.Name
+		*made = resolved
+	}
+	t.open = t.open[:len(t.open)-1]
+	return made
+}
+
+func (t *typeResolver) qualified(name string) string {
+	if t.owner == "" {
+		return name
+	}
+	return t.owner + "." + name
+}
+
+// names returns what may stand behind `type:`.
+func (t *typeResolver) names() []string {
+	names := []string{
+		"string", "integer", "number", "boolean", "datetime", "date", "duration",
+		"enum", "list", "object", "map", "secret", "file", "any",
+	}
+	var own []string
+	for n := range t.defs {
+		own = append(own, n)
+	}
+	slices.Sort(own)
+	return append(names, own...)
+}
+
+// typeOf returns the type a definition writes; any after a finding.
+func (t *typeResolver) typeOf(def spec.TypeDef) *value.Type {
+	if def.IsFields {
+		return &value.Type{Kind: value.Object, Fields: t.fields(def.Fields)}
+	}
+	if !def.Type.Given() {
+		return t.implied(def)
+	}
+	kind, ok := value.KindOf(def.Type.Value)
+	if !ok {
+		if named := t.resolve(def.Type.Value); named != nil {
+			return named
+		}
+		t.report.name(def.Type, "C122", "type", "is not a type", t.names())
+		return value.Of(value.Any)
+	}
+	made := &value.Type{Kind: kind}
+	switch kind {
+	case value.List, value.Map:
+		made.Elem = value.Of(value.Any)
+		if def.Of != nil {
+			made.Elem = t.typeOf(*def.Of)
+		}
+	case value.Object:
+		made.Fields = t.fields(def.Fields)
+		if len(def.Fields) == 0 {
+			return value.MapOf(value.Of(value.Any))
+		}
+	case value.Enum:
+		made.Values = texts(def.Values)
+		if len(made.Values) == 0 {
+			t.report.hinted(def.Type, "C123", "values: [draft, live]", "an enum needs its values")
+		}
+	default:
+	}
+	return made
+}
+
+// implied returns the type of a definition without `type:`, from its other keys.
+func (t *typeResolver) implied(def spec.TypeDef) *value.Type {
+	switch {
+	case len(def.Fields) > 0:
+		return &value.Type{Kind: value.Object, Fields: t.fields(def.Fields)}
+	case def.Of != nil:
+		return value.ListOf(t.typeOf(*def.Of))
+	case len(def.Values) > 0:
+		return &value.Type{Kind: value.Enum, Values: texts(def.Values)}
+	}
+	return value.Of(value.Any)
+}
+
+func (t *typeResolver) fields(fields []spec.Field) []value.Field {
+	out := make([]value.Field, 0, len(fields))
+	for _, f := range fields {
+		out = append(out, t.field(f))
+	}
+	return out
+}
+
+func (t *typeResolver) field(f spec.Field) value.Field {
+	made := value.Field{
+		Name: f.Name.Value, Type: t.typeOf(f.TypeDef),
+		Label: f.Label.Value, Help: f.Help.Value, Deprecated: f.Deprecated.Value, Pattern: f.Pattern.Value,
+		Example: f.Example.Const(), Min: float(f.Min), Max: float(f.Max),
+	}
+	if f.From.Given() {
+		made.Wire = value.SplitPath(f.From.Value)
+	}
+	if isTrue(f.Optional) {
+		made.Type = optional(made.Type)
+	}
+	return made
+}
+
+// optional marks a type as one that may be missing; unlike AsOptional it
+// marks [value.Any] too, of which a mapping must know whether to ask for it.
+func optional(t *value.Type) *value.Type {
+	o := *t
+	o.Optional = true
+	return &o
+}
+
+// inputs resolves written inputs. scope is what defaults may name.
+func (t *typeResolver) inputs(fields []spec.Field, scope *expr.Scope) []*Input {
+	var out []*Input
+	for _, f := range fields {
+		out = append(out, t.input(f, scope))
+	}
+	return out
+}
+
+func (t *typeResolver) input(f spec.Field, scope *expr.Scope) *Input {
+	in := &Input{
+		Field: t.field(f), Optional: isTrue(f.Optional), FromToken: f.FromToken.Value,
+		Comma: f.Style.Value == "comma", AsText: f.Wire.Value == "text",
+	}
+	in.Type = in.Type.AsPresent()
+	in.Secret = in.Type.Kind == value.SecretText
+	if f.SendAs.Given() {
+		in.Place = t.report.place(f.SendAs)
+	}
+	if f.Default != nil {
+		in.Default = t.report.template(f.Default, scope, in.Type)
+	}
+	return in
+}

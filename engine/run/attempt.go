@@ -1,0 +1,289 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// action makes the call of a step, as often as the failures it meets and the
+// nature of the action allow.
+func (x *execution) action(ctx context.Context, s *program.Step, f *frame, path string) *end {
+	a := &attempts{x: x, s: s, path: path, policy: policyOf(s)}
+	if past, ok := x.state.Step(path); ok {
+		a.made, a.waits = past.Attempts, past.Attempts
+		if e := a.resume(past); e != nil {
+			return e
+		}
+	}
+	c, e := a.prepare(f)
+	if e != nil {
+		return e
+	}
+	for {
+		output, e, again := a.once(ctx, c)
+		if again {
+			continue
+		}
+		if e != nil {
+			return e
+		}
+		f.set("steps", s.ID, output)
+		f.last = output
+		return nil
+	}
+}
+
+// attempts are the attempts at one step.
+type attempts struct {
+	x      *execution
+	s      *program.Step
+	path   string
+	policy program.Retry
+	made   int // attempts that used up a try
+	waits  int // attempts in all, for the growth of the wait
+	intent time.Time
+}
+
+// policyOf returns how a step is tried again where nothing else is said:
+// three times, after 1 s, growing.
+func policyOf(s *program.Step) program.Retry {
+	p := program.Retry{Max: 3, Wait: time.Second}
+	if s.Retry != nil {
+		p = *s.Retry
+		if p.Wait == 0 {
+			p.Wait = time.Second
+		}
+	}
+	return p
+}
+
+// resume decides about a step that a worker left in the middle.
+func (a *attempts) resume(past *journal.StepState) *end {
+	if wait := time.Until(past.NotBefore); wait > 0 {
+		return &end{kind: suspended, until: past.NotBefore}
+	}
+	a.intent = past.FirstIntent
+	if !past.Unsettled() {
+		return nil
+	}
+	if a.mayRepeat() {
+		return nil
+	}
+	return a.unknown("the run was interrupted while the request was under way")
+}
+
+// mayRepeat reports whether a request whose outcome is unknown may be sent
+// again: where a repeat changes nothing, or the vendor still knows its key.
+func (a *attempts) mayRepeat() bool {
+	action := a.s.Action
+	if action.Repeatable() {
+		return true
+	}
+	return action.Repeat.Header != "" && time.Since(a.intent) < action.Repeat.For
+}
+
+func (a *attempts) unknown(why string) *end {
+	return &end{kind: unsettled, reason: "step " + a.path + ": " + a.s.Action.ID + " may or may not have happened: " + why}
+}
+
+// prepare evaluates the inputs of the call.
+func (a *attempts) prepare(f *frame) (Call, *end) {
+	s := a.s
+	with, err := s.With.Eval(a.x.env(f, s.Path))
+	if err != nil {
+		return Call{}, broken("%s: with: %s", s.Action.ID, err)
+	}
+	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.path}
+	c.Input, _ = with.(map[string]any)
+	if s.Action.Repeat.Header != "" {
+		c.Key = a.key()
+	}
+	name := a.x.connectionOf(s.Use)
+	if name == "" {
+		return c, nil
+	}
+	conn, ok := a.x.runner.opt.Connection(name)
+	if !ok {
+		failure := value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+		failure.Action = s.Action.ID
+		return Call{}, &end{kind: failed, failure: failure}
+	}
+	c.Connection = conn
+	return c, nil
+}
+
+// key is the idempotency key of the step: a UUID made of the hash of data
+// folder, run and path, so that every repeat carries the same one.
+func (a *attempts) key() string {
+	sum := sha256.Sum256([]byte(a.x.runner.opt.Identity + "/" + strconv.FormatInt(a.x.run.ID, 10) + "/" + a.path))
+	sum[6] = sum[6]&0x0f | 0x40 // version 4: the form some vendors insist on
+	sum[8] = sum[8]&0x3f | 0x80
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// once makes one attempt. It reports whether another follows at once.
+func (a *attempts) once(ctx context.Context, c Call) (any, *end, bool) {
+	if e := a.ready(ctx, c); e != nil {
+		return nil, e, false
+	}
+	attempt, cancel := ctx, context.CancelFunc(func() {})
+	if a.s.Timeout > 0 {
+		attempt, cancel = context.WithTimeout(ctx, a.s.Timeout)
+	}
+	output, sent, err := a.x.runner.opt.Call(attempt, c)
+	cancel()
+	if ctx.Err() != nil && err != nil {
+		// The engine is stopping: the intent, if there is one, tells the next
+		// worker what was under way.
+		return nil, abort(ctx.Err()), false
+	}
+	a.waits++
+	if err != nil {
+		e, again := a.failed(ctx, failureOf(err, c.Action), sent)
+		return nil, e, again
+	}
+	return output, a.succeeded(ctx, output, sent), false
+}
+
+func failureOf(err error, action *program.Action) *value.Failure {
+	failure := new(value.Failure)
+	if !errors.As(err, &failure) {
+		failure = value.Fail(value.ClassUnknown, "%s", err)
+	}
+	own := *failure
+	if own.Action == "" {
+		own.Action = action.ID
+	}
+	return &own
+}
+
+// ready brings to disk what must be there before the request is sent.
+func (a *attempts) ready(ctx context.Context, c Call) *end {
+	if c.Action.Effect == program.EffectRead {
+		return nil
+	}
+	if !c.Action.Repeatable() {
+		if err := a.intend(ctx, c); err != nil {
+			return abort(err)
+		}
+		return nil
+	}
+	a.x.mu.Lock()
+	fresh := a.x.fresh
+	a.x.mu.Unlock()
+	if !fresh {
+		// Nothing the request depends on could come out otherwise if it were
+		// done again.
+		return nil
+	}
+	if err := a.x.flush(ctx); err != nil {
+		return abort(err)
+	}
+	return nil
+}
+
+// intend writes down that a request that must not be repeated blindly is
+// about to be sent.
+func (a *attempts) intend(ctx context.Context, c Call) error {
+	request, err := a.x.runner.opt.Prepare(ctx, c)
+	if err != nil {
+		request = nil // the attempt itself will tell what is wrong
+	}
+	if a.intent.IsZero() {
+		a.intent = time.Now()
+	}
+	a.x.record(journal.Event{
+		Kind: journal.Intent, Path: a.path, Action: c.Action.ID, Attempt: a.waits + 1, Request: request,
+	})
+	return a.x.flush(ctx)
+}
+
+func (a *attempts) succeeded(ctx context.Context, output any, sent *journal.Exchange) *end {
+	e := journal.Event{
+		Kind: journal.Done, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Data: output, Request: sent,
+	}
+	a.x.mu.Lock()
+	a.x.recordLocked(e)
+	if a.s.Action.Effect == program.EffectRead {
+		a.x.fresh = true
+	}
+	a.x.mu.Unlock()
+	if a.s.Action.Repeatable() {
+		return nil
+	}
+	if err := a.x.flush(ctx); err != nil {
+		return abort(err)
+	}
+	return nil
+}
+
+// failed decides what follows a failed attempt: another one at once, a wait, a
+// question to a person, or the failure of the step.
+func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *journal.Exchange) (*end, bool) {
+	failure.Step = a.path
+	if failure.Unsettled && !a.mayRepeat() {
+		a.x.record(journal.Event{Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent})
+		// The intent stands behind the attempt again: what happened is open.
+		a.x.record(journal.Event{Kind: journal.Intent, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Request: sent})
+		return a.unknown(failure.Message), false
+	}
+	if !a.again(failure) {
+		return &end{kind: failed, failure: failure}, false
+	}
+	now := time.Now()
+	until := now.Add(a.backoff())
+	if failure.NotBefore.After(until) {
+		until = failure.NotBefore
+	}
+	a.x.record(journal.Event{
+		Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Until: until, Request: sent,
+	})
+	if until.Sub(now) > inline {
+		return &end{kind: suspended, until: until}, false
+	}
+	select {
+	case <-a.x.runner.stopping:
+		return abort(errStopping), false
+	case <-ctx.Done():
+		return abort(ctx.Err()), false
+	case <-time.After(until.Sub(now)):
+		return nil, true
+	}
+}
+
+// again reports whether the failure leaves room for another attempt, and
+// counts it. Waiting for a rate limit uses up no try.
+func (a *attempts) again(failure *value.Failure) bool {
+	switch failure.Class {
+	case value.ClassRateLimit:
+		return true
+	case value.ClassTransient:
+		a.made++
+		return a.made <= a.policy.Max
+	default:
+		return false
+	}
+}
+
+// longestWait is how far the wait between two attempts grows.
+const longestWait = 5 * time.Minute
+
+// backoff returns how long to wait before the next attempt: the wait doubles
+// with each one, and a random part of it spreads those who wait together.
+func (a *attempts) backoff() time.Duration {
+	wait := a.policy.Wait
+	if !a.policy.Fixed {
+		wait = min(wait<<min(max(a.waits-1, 0), 16), longestWait)
+	}
+	return wait/2 + rand.N(wait/2+1)
+}

@@ -1,0 +1,396 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// execution is one run while a worker has it.
+type execution struct {
+	runner *Runner
+	run    *journal.Run
+	flow   *program.Flow
+	state  *journal.State // what the journal said when the run was taken up
+
+	mu      sync.Mutex
+	pending []journal.Event // recorded, not yet on disk
+	fresh   bool            // pending holds the outcome of a read
+	partly  bool            // a loop or a step went on after a failure
+}
+
+// end is how a walk through steps came to its end before the last step. A nil
+// *end means: all steps are through.
+type end struct {
+	kind    endKind
+	reason  string
+	until   time.Time
+	failure *value.Failure
+	err     error
+}
+
+type endKind uint8
+
+const (
+	stopped   endKind = iota // a stop step
+	failed                   // a step failed for good
+	suspended                // nothing to do before until
+	unsettled                // a write without a known outcome
+	aborted                  // the worker must let go: err
+)
+
+func abort(err error) *end { return &end{kind: aborted, err: err} }
+
+// frame is what the steps at one place see: the names of expressions, and the
+// path of the step around them.
+type frame struct {
+	flow  *program.Flow
+	names map[string]any
+	path  string // "" or ends in a separator
+	last  any    // what the latest step gave
+}
+
+// inner returns a frame whose outputs can be added to without the outer one
+// seeing them.
+func (f *frame) inner(path string) *frame {
+	names := make(map[string]any, len(f.names)+2)
+	for k, v := range f.names {
+		names[k] = v
+	}
+	for _, k := range []string{"steps", "failures"} {
+		m := map[string]any{}
+		for id, v := range f.names[k].(map[string]any) { //nolint:forcetypeassert // every frame is made with both maps
+			m[id] = v
+		}
+		names[k] = m
+	}
+	return &frame{flow: f.flow, names: names, path: path}
+}
+
+func (f *frame) set(name, id string, v any) {
+	if id != "" {
+		f.names[name].(map[string]any)[id] = v //nolint:forcetypeassert // every frame is made with both maps
+	}
+}
+
+// merge takes over the outputs of the steps that a branch went through.
+func (f *frame) merge(branch *frame) {
+	for _, k := range []string{"steps", "failures"} {
+		for id, v := range branch.names[k].(map[string]any) { //nolint:forcetypeassert // every frame is made with both maps
+			f.set(k, id, v)
+		}
+	}
+}
+
+// walk goes through the whole flow and writes how it ended.
+func (x *execution) walk(ctx context.Context) error {
+	f := x.topFrame()
+	if began, ok := x.state.Data.(map[string]any); ok {
+		f.names["inputs"], f.names["vars"] = began["inputs"], began["vars"]
+	} else if done, err := x.begin(ctx, f); done || err != nil {
+		return err
+	}
+	e := x.steps(ctx, x.flow.Steps, f)
+	e = x.afterwards(ctx, f, e)
+	return x.finish(ctx, f, e)
+}
+
+// topFrame returns the names that a flow's expressions see at its beginning.
+func (x *execution) topFrame() *frame {
+	id := strconv.FormatInt(x.run.ID, 10)
+	f := &frame{flow: x.flow, names: map[string]any{
+		"event":      x.run.Event,
+		"trigger":    map[string]any{"id": x.run.Trigger, "time": x.run.Created.Format(time.RFC3339Nano)},
+		"inputs":     map[string]any{},
+		"vars":       map[string]any{},
+		"steps":      map[string]any{},
+		"failures":   map[string]any{},
+		"run":        map[string]any{"id": id, "url": x.runner.opt.URL(x.run.ID)},
+		"flow":       map[string]any{"id": x.flow.ID, "name": x.flow.Name},
+		"connection": x.connections(x.flow),
+	}}
+	return f
+}
+
+func (x *execution) connections(flow *program.Flow) map[string]any {
+	out := map[string]any{}
+	for role, use := range flow.Uses {
+		if c, ok := x.runner.opt.Connection(x.connectionOf(use)); ok {
+			out[role] = c.Fields
+		} else {
+			out[role] = map[string]any{}
+		}
+	}
+	return out
+}
+
+// connectionOf returns the connection a role stands for in this run.
+func (x *execution) connectionOf(use *program.Use) string { return use.Connection }
+
+// begin checks the conditions of the flow and computes its inputs and vars.
+// It reports whether the run has ended with that.
+func (x *execution) begin(ctx context.Context, f *frame) (bool, error) {
+	inputs, err := Inputs(x.flow.Inputs, x.run.Inputs)
+	if err != nil {
+		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "%s", err)})
+	}
+	f.names["inputs"] = inputs
+	reason, err := x.unmet(f)
+	if err != nil {
+		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "conditions: %s", err)})
+	}
+	if reason != "" {
+		return true, x.close(ctx, journal.Event{Kind: journal.Ended, Status: journal.SkippedStatus, Text: reason})
+	}
+	vars, err := x.vars(f)
+	if err != nil {
+		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "vars: %s", err)})
+	}
+	x.record(journal.Event{Kind: journal.Began, Data: map[string]any{"inputs": inputs, "vars": vars}})
+	return false, nil
+}
+
+// unmet returns which condition of the flow is not true and why, "" if all are.
+func (x *execution) unmet(f *frame) (string, error) {
+	env := x.env(f, "conditions")
+	for _, c := range f.flow.Conditions {
+		ok, err := c.EvalBool(env)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			return c.Explain(env), nil
+		}
+	}
+	return "", nil
+}
+
+func (x *execution) vars(f *frame) (map[string]any, error) {
+	vars := map[string]any{}
+	f.names["vars"] = vars
+	for _, v := range f.flow.Vars {
+		got, err := v.Value.Eval(x.env(f, "vars."+v.Name))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		}
+		vars[v.Name] = got
+	}
+	return vars, nil
+}
+
+// Inputs returns the inputs of a flow: those given, and the defaults of the
+// others. A name that is unknown, missing, or of the wrong type is an error.
+func Inputs(declared []*program.Input, given map[string]any) (map[string]any, error) {
+	out := map[string]any{}
+	for _, in := range declared {
+		v, ok := given[in.Name]
+		switch {
+		case ok && v != nil:
+			if reason := value.MismatchValue(v, in.Type); reason != "" {
+				return nil, fmt.Errorf("the input %q: %s", in.Name, reason)
+			}
+			out[in.Name] = v
+		case in.Default != nil:
+			d, err := in.Default.Eval(&expr.Env{})
+			if err != nil {
+				return nil, fmt.Errorf("the input %q: %w", in.Name, err)
+			}
+			out[in.Name] = d
+		case in.Required():
+			return nil, fmt.Errorf("the input %q is missing", in.Name)
+		default:
+			out[in.Name] = nil
+		}
+	}
+	for name := range given {
+		if _, ok := out[name]; !ok {
+			return nil, fmt.Errorf("there is no input %q", name)
+		}
+	}
+	return out, nil
+}
+
+// afterwards runs on_error behind a failure and finally behind every end. The
+// end it returns is that of the run.
+func (x *execution) afterwards(ctx context.Context, f *frame, e *end) *end {
+	if e != nil && (e.kind == suspended || e.kind == unsettled || e.kind == aborted) {
+		return e
+	}
+	var failure *value.Failure
+	if e != nil && e.kind == failed {
+		failure = e.failure
+	}
+	if failure != nil && len(f.flow.OnError) > 0 {
+		if later := x.cleanUp(ctx, f, "on_error/", f.flow.OnError, failure); later != nil {
+			return later
+		}
+	}
+	if len(f.flow.Finally) > 0 {
+		if later := x.cleanUp(ctx, f, "finally/", f.flow.Finally, failure); later != nil {
+			return later
+		}
+	}
+	return e
+}
+
+// cleanUp runs the steps that follow an end. It returns an end only where the
+// run has to wait or to be let go; that one of these steps fails does not
+// change how the run ended.
+func (x *execution) cleanUp(ctx context.Context, f *frame, path string, steps []*program.Step, failure *value.Failure) *end {
+	in := f.inner(f.path + path)
+	in.names["error"] = errorValue(failure)
+	e := x.steps(ctx, steps, in)
+	if e != nil && (e.kind == suspended || e.kind == unsettled || e.kind == aborted) {
+		return e
+	}
+	return nil
+}
+
+// errorValue is what `error` and `failures.<id>` are in an expression.
+func errorValue(f *value.Failure) any {
+	if f == nil {
+		return nil
+	}
+	v := map[string]any{"message": f.Message, "class": string(f.Class), "step": f.Step, "action": nil, "status": nil}
+	if f.Action != "" {
+		v["action"] = f.Action
+	}
+	if f.Status != 0 {
+		v["status"] = f.Status
+	}
+	return v
+}
+
+// finish writes how the walk ended: the end of the run, a wait, or nothing.
+func (x *execution) finish(ctx context.Context, f *frame, e *end) error {
+	if e == nil {
+		return x.succeed(ctx, f)
+	}
+	switch e.kind {
+	case stopped:
+		return x.close(ctx, journal.Event{Kind: journal.Ended, Status: x.good(), Text: e.reason})
+	case failed:
+		return x.close(ctx, journal.Event{
+			Kind: journal.Ended, Status: journal.FailedStatus, Text: sentence(e.failure), Failure: e.failure,
+		})
+	case suspended:
+		return x.release(ctx, journal.WaitingStatus, e.until, "")
+	case unsettled:
+		return x.release(ctx, journal.OutcomeUnknown, time.Time{}, e.reason)
+	default:
+		if errors.Is(e.err, errStopping) {
+			// What was done so far need not be done again.
+			if err := x.flush(ctx); err != nil {
+				return err
+			}
+		}
+		return e.err
+	}
+}
+
+func (x *execution) succeed(ctx context.Context, f *frame) error {
+	output, err := x.flow.Output.Eval(x.env(f, "output"))
+	if err != nil {
+		failure := value.Fail(value.ClassInvalid, "output: %s", err)
+		return x.finish(ctx, f, &end{kind: failed, failure: failure})
+	}
+	return x.close(ctx, journal.Event{Kind: journal.Ended, Status: x.good(), Data: output})
+}
+
+// good is the status of a run that came to a good end.
+func (x *execution) good() journal.Status {
+	if x.partly {
+		return journal.PartlyFailed
+	}
+	return journal.Succeeded
+}
+
+// sentence says in one line what failed where.
+func sentence(f *value.Failure) string {
+	if f.Step == "" {
+		return f.Message
+	}
+	return fmt.Sprintf("step %s: %s", f.Step, f.Message)
+}
+
+// refuse ends a run whose definition cannot be had.
+func (x *execution) refuse(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	failure := value.Fail(value.ClassInvalid, "the version of the flow this run began with cannot be loaded: %s", cause)
+	if err := x.close(ctx, journal.Event{Kind: journal.Ended, Status: journal.FailedStatus, Text: failure.Message, Failure: failure}); err != nil {
+		return err
+	}
+	return journal.ErrStaleEpoch // nothing more to do with this run
+}
+
+// record notes an event; it is on disk with the next flush.
+func (x *execution) record(e journal.Event) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.recordLocked(e)
+}
+
+func (x *execution) recordLocked(e journal.Event) {
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	x.pending = append(x.pending, e)
+	if x.runner.opt.Observe != nil {
+		x.runner.opt.Observe(x.run, e)
+	}
+}
+
+// flush brings what was recorded to disk.
+func (x *execution) flush(ctx context.Context) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.pending) == 0 {
+		return nil
+	}
+	return x.appendLocked(ctx, journal.Progress{Status: journal.Running})
+}
+
+func (x *execution) appendLocked(ctx context.Context, p journal.Progress) error {
+	p.Run, p.Epoch, p.Events = x.run.ID, x.run.Epoch, x.pending
+	if err := x.runner.opt.Store.Append(ctx, p); err != nil {
+		return err
+	}
+	x.pending, x.fresh = nil, false
+	return nil
+}
+
+// close writes the end of the run.
+func (x *execution) close(ctx context.Context, e journal.Event) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.recordLocked(e)
+	return x.appendLocked(ctx, journal.Progress{Status: e.Status, Reason: e.Text, Output: e.Data})
+}
+
+// release gives the run back until something happens.
+func (x *execution) release(ctx context.Context, s journal.Status, due time.Time, reason string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if s == journal.WaitingStatus {
+		x.recordLocked(journal.Event{Kind: journal.Waiting, Until: due})
+	}
+	return x.appendLocked(ctx, journal.Progress{Status: s, Due: due, Reason: reason})
+}
+
+// env is what an expression at this place is evaluated with.
+func (x *execution) env(f *frame, place string) *expr.Env {
+	return &expr.Env{
+		Names: f.names, Now: time.Now(),
+		Place: x.runner.opt.Identity + "/" + strconv.FormatInt(x.run.ID, 10) + "/" + f.path + place,
+	}
+}

@@ -1,0 +1,262 @@
+// Package run executes programs durably: steps, branches, loops, waits,
+// retries, resume.
+//
+// A [Runner] claims runs from the store under a lease, folds the journal of
+// each and walks through the steps of its flow. A step with an outcome in the
+// journal is passed by with that outcome; the first one without is where the
+// run goes on. So the same walk serves a new run, one that waited, and one
+// that a crash interrupted.
+//
+// What is plainly repeatable (reading, computing) is written to the journal
+// together with what follows it. Before anything is written to a service, all
+// that led to it is on disk; where a repeat could do harm the intent is, too,
+// and its outcome is on disk before the next step begins.
+//
+// The package decides about the next attempt; making one is the business of
+// the [Options].Call it was given.
+package run
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+)
+
+// Store is where runs are kept.
+type Store interface {
+	// Claim takes up to limit runs that are due under a lease of that length.
+	Claim(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]journal.Run, error)
+	// Append writes progress; [journal.ErrStaleEpoch] if the lease is gone.
+	Append(ctx context.Context, p journal.Progress) error
+	// Events returns the journal of a run.
+	Events(ctx context.Context, run int64) ([]journal.Event, error)
+	// Extend renews leases until that time and returns the runs whose lease
+	// is gone.
+	Extend(ctx context.Context, leases []journal.Lease, until time.Time) ([]int64, error)
+	// NextDue returns when the next waiting run is due; false if none waits.
+	NextDue(ctx context.Context) (time.Time, bool, error)
+}
+
+// Call is one attempt to be made.
+type Call struct {
+	Action     *program.Action
+	Connection *program.Connection // nil where none is needed
+	Input      map[string]any
+	Key        string // by which the vendor knows a repeat; "" for none
+	Run        int64
+	Path       string
+}
+
+// Options are what a [Runner] works with. All but Observe are required.
+type Options struct {
+	Store Store
+	// Notify is signalled when a run may have become due.
+	Notify <-chan struct{}
+	// Identity tells this data folder from all others; it is part of every
+	// idempotency key.
+	Identity string
+
+	// Definition returns the version of a flow by its hash.
+	Definition func(ctx context.Context, hash string) (*program.Flow, error)
+	// Connection returns a connection by name.
+	Connection func(name string) (*program.Connection, bool)
+	// Call makes one attempt. Its error is a *value.Failure.
+	Call func(ctx context.Context, c Call) (output any, sent *journal.Exchange, err error)
+	// Prepare returns the request that Call would send, for the journal.
+	Prepare func(ctx context.Context, c Call) (*journal.Exchange, error)
+	// URL returns the address of a run's page.
+	URL func(run int64) string
+	// Observe is told of each event as it happens, before it is on disk.
+	Observe func(r *journal.Run, e journal.Event)
+	Logger  *slog.Logger
+	// Workers is how many runs may be worked on at once; 0 means 256.
+	Workers int
+}
+
+const (
+	lease     = 30 * time.Second
+	heartbeat = lease / 3
+	// inline is the longest a worker waits for one run; what waits longer
+	// becomes a row with a time.
+	inline = 5 * time.Second
+	// grace is how long a request under way may take after the runner was
+	// told to stop.
+	grace = 10 * time.Second
+	// idle is how long the runner sleeps at the most before it looks again.
+	idle = time.Minute
+)
+
+// errStopping lets go of a run because the runner stops.
+var errStopping = errors.New("the runner stops")
+
+// Runner takes up runs and brings them to their end.
+type Runner struct {
+	opt   Options
+	slots chan struct{}
+	freed chan struct{}
+	// stopping is closed when no further step may begin.
+	stopping chan struct{}
+
+	mu   sync.Mutex
+	live map[int64]int64 // run → epoch
+}
+
+// New returns a runner. It does nothing before Run.
+func New(opt Options) *Runner {
+	if opt.Workers == 0 {
+		opt.Workers = 256
+	}
+	return &Runner{
+		opt: opt, live: map[int64]int64{},
+		slots: make(chan struct{}, opt.Workers), freed: make(chan struct{}, 1), stopping: make(chan struct{}),
+	}
+}
+
+// Run claims and executes runs until ctx ends, and returns when all it began
+// have come to a place where they can be taken up again: requests that are
+// under way get some seconds to be answered.
+func (r *Runner) Run(ctx context.Context) error {
+	hard, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	context.AfterFunc(ctx, func() {
+		close(r.stopping)
+		time.AfterFunc(grace, cutOff)
+	})
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		claimed, err := r.claim(ctx, hard, &workers)
+		if err != nil && ctx.Err() == nil {
+			r.opt.Logger.Error("claim runs", "error", err)
+		}
+		if claimed && err == nil {
+			continue
+		}
+		timer := time.NewTimer(r.pause(ctx, err))
+		select {
+		case <-ctx.Done():
+		case <-r.opt.Notify:
+		case <-r.freed:
+		case <-timer.C:
+		case <-beat.C:
+			r.extend(ctx)
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the end of ctx is the end of the work, not an error
+		}
+	}
+}
+
+// claim takes up what is due as far as workers are free. It reports whether it
+// is worth to look again at once.
+func (r *Runner) claim(ctx, hard context.Context, workers *sync.WaitGroup) (bool, error) {
+	free := cap(r.slots) - len(r.slots)
+	if free == 0 {
+		return false, nil
+	}
+	runs, err := r.opt.Store.Claim(ctx, time.Now(), lease, free)
+	if err != nil {
+		return false, err
+	}
+	for _, run := range runs {
+		r.slots <- struct{}{}
+		r.hold(run.ID, run.Epoch)
+		workers.Go(func() {
+			defer func() {
+				r.letGo(run.ID)
+				<-r.slots
+				select {
+				case r.freed <- struct{}{}:
+				default:
+				}
+			}()
+			r.execute(hard, &run)
+		})
+	}
+	return len(runs) > 0, nil
+}
+
+// pause returns how long there is nothing to do.
+func (r *Runner) pause(ctx context.Context, failed error) time.Duration {
+	if failed != nil {
+		return time.Second
+	}
+	if cap(r.slots) == len(r.slots) {
+		return idle
+	}
+	due, ok, err := r.opt.Store.NextDue(ctx)
+	if err != nil || !ok {
+		return idle
+	}
+	return min(max(time.Until(due), time.Millisecond), idle)
+}
+
+func (r *Runner) hold(run, epoch int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live[run] = epoch
+}
+
+func (r *Runner) letGo(run int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, run)
+}
+
+// extend renews the leases of all runs under way.
+func (r *Runner) extend(ctx context.Context) {
+	r.mu.Lock()
+	leases := make([]journal.Lease, 0, len(r.live))
+	for run, epoch := range r.live {
+		leases = append(leases, journal.Lease{Run: run, Epoch: epoch})
+	}
+	r.mu.Unlock()
+	if len(leases) == 0 {
+		return
+	}
+	// A run whose lease is gone finds out with its next append.
+	if _, err := r.opt.Store.Extend(ctx, leases, time.Now().Add(lease)); err != nil && ctx.Err() == nil {
+		r.opt.Logger.Error("extend leases", "error", err)
+	}
+}
+
+// execute takes a run as far as it goes now.
+func (r *Runner) execute(ctx context.Context, run *journal.Run) {
+	x, err := r.load(ctx, run)
+	if err == nil {
+		err = x.walk(ctx)
+	}
+	switch {
+	case err == nil, errors.Is(err, journal.ErrStaleEpoch), errors.Is(err, errStopping), ctx.Err() != nil:
+		// Ended, given back, or in other hands. What was cut off keeps its
+		// lease until the next owner of the data folder voids it.
+	default:
+		r.opt.Logger.Error("execute run", "run", run.ID, "flow", run.Flow, "error", err)
+	}
+}
+
+// load finds the version of the flow and what has happened so far.
+func (r *Runner) load(ctx context.Context, run *journal.Run) (*execution, error) {
+	var events []journal.Event
+	if run.Epoch > 1 {
+		var err error
+		if events, err = r.opt.Store.Events(ctx, run.ID); err != nil {
+			return nil, err
+		}
+	}
+	x := &execution{runner: r, run: run, state: journal.Fold(events)}
+	flow, err := r.opt.Definition(ctx, run.Definition)
+	if err != nil {
+		return nil, x.refuse(ctx, err)
+	}
+	x.flow = flow
+	return x, nil
+}

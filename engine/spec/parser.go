@@ -1,0 +1,216 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+)
+
+// parser walks a tree of values along the tables and gathers what is wrong.
+type parser struct {
+	file  string
+	found diag.List
+}
+
+// add reports a finding about the value of s.
+func (p *parser) add(s spot, code, message, hint string, fix *diag.Fix) {
+	pos, width := s.value.Pos, 1
+	if s.value.Text.Given() {
+		width = s.value.Text.width()
+	}
+	p.found.Add(diag.Finding{Pos: pos, Width: width, Code: code, Message: message, Hint: hint, Fix: fix})
+}
+
+// missing reports a key that the map of s must have.
+func (p *parser) missing(s spot, k Key, noun string) {
+	pos, width := s.place()
+	p.found.Add(diag.Finding{
+		Pos: pos, Width: width, Code: "S103",
+		Message: fmt.Sprintf("%s is missing: %s needs it", k.Name, noun),
+		Hint:    k.asHint(),
+	})
+}
+
+// asHint says what a key is for, in one line.
+func (k Key) asHint() string {
+	switch {
+	case len(k.Words) > 0:
+		return fmt.Sprintf("%s: %s", k.Name, strings.Join(k.Words, " | "))
+	case k.Example != "":
+		return fmt.Sprintf("%s: %s (%s)", k.Name, k.Example, k.Help)
+	}
+	return fmt.Sprintf("%s: %s", k.Name, k.Help)
+}
+
+// is reports whether the value of s has one of the forms; if not, that is a
+// finding.
+func (p *parser) is(s spot, kind Kind) bool {
+	v := s.value
+	switch {
+	case v.Kind == kind:
+		return true
+	case p.empty(s):
+	default:
+		p.wrongForm(s, map[Kind]string{List: "a list", Map: "a map"}[kind])
+	}
+	return false
+}
+
+// empty reports whether nothing stands where a value is needed; if so, that is
+// a finding.
+func (p *parser) empty(s spot) bool {
+	if s.value.Kind != Null {
+		return false
+	}
+	pos, width := s.place()
+	if s.value.Text.Value != "" {
+		p.found.Addf(pos, width, "S105", "%s is %s, a value is needed", s.name, s.value.Text.Value)
+		return true
+	}
+	f := diag.Finding{Pos: pos, Width: width, Code: "S105", Message: s.name + " has no value", Hint: s.rule.emptyHint()}
+	if comment := s.key.commentBehind(); comment.Given() {
+		f.Hint = "# begins a comment: a value that begins with it must be in quotes"
+		f.Fix = replace(comment.Pos, comment.width(), `"`+comment.Value+`"`)
+		f.Fix.Safe = false
+	}
+	p.found.Add(f)
+	return true
+}
+
+func (k Key) emptyHint() string {
+	if k.Name == "" {
+		return "write null where nothing is meant, \"\" for an empty text"
+	}
+	return k.asHint()
+}
+
+// wrongForm reports a value of another form than the one wanted.
+func (p *parser) wrongForm(s spot, wants string) {
+	pos, width := s.place()
+	p.found.Add(diag.Finding{
+		Pos: pos, Width: width, Code: "S104",
+		Message: fmt.Sprintf("%s wants %s, %s is given", s.name, wants, s.value.Kind.given()),
+		Hint:    s.rule.formHint(),
+	})
+}
+
+func (k Key) formHint() string {
+	if k.Example == "" {
+		return ""
+	}
+	return fmt.Sprintf("as in: %s: %s", k.Name, k.Example)
+}
+
+func (k Kind) given() string {
+	return [...]string{"nothing", "true or false", "a number", "a number", "a text", "a list", "a map"}[k]
+}
+
+// text returns the scalar of s, checked for the form its rule names. What is
+// not sound is not returned.
+func (p *parser) text(s spot) Text {
+	v := s.value
+	if v.Kind == List || v.Kind == Map {
+		p.wrongForm(s, s.rule.Form.String())
+		return Text{}
+	}
+	if p.empty(s) {
+		return Text{}
+	}
+	if v.Text.Value == "" && s.rule.Form != Line {
+		p.empty(spot{key: s.key, name: s.name, rule: s.rule, value: &Value{Kind: Null, Pos: v.Pos, Text: v.Text}})
+		return Text{}
+	}
+	return p.checked(s)
+}
+
+// texts returns the scalars of a list, or of one scalar where the form allows
+// that.
+func (p *parser) texts(s spot) []Text {
+	item := s.rule
+	switch s.rule.Form {
+	case Expressions:
+		item.Form = Expression
+	default:
+		item.Form = Line
+		if len(item.Words) > 0 {
+			item.Form = Word
+		}
+	}
+	if s.rule.Form == OneOrLines && s.value.Kind != List && s.value.Kind != Map {
+		s.rule = item
+		if t := p.text(s); t.Given() {
+			return []Text{t}
+		}
+		return nil
+	}
+	var texts []Text
+	for _, one := range p.items(s) {
+		one.rule = item
+		if t := p.text(one); t.Given() {
+			texts = append(texts, t)
+		}
+	}
+	return texts
+}
+
+// value returns any value in which nothing is left empty.
+func (p *parser) value(s spot) *Value {
+	p.full(s)
+	return s.value
+}
+
+// full finds keys and list items inside s that have nothing behind them.
+func (p *parser) full(s spot) {
+	switch s.value.Kind {
+	case Null:
+		if s.value.Text.Value == "" {
+			p.empty(s)
+		}
+	case List:
+		for _, item := range s.value.Items {
+			p.full(spot{name: "an entry of " + s.name, value: item})
+		}
+	case Map:
+		for _, e := range s.value.Entries {
+			p.filled(e)
+		}
+	}
+}
+
+// filled looks at an entry of a map of any values.
+func (p *parser) filled(e Entry) {
+	p.full(spot{key: e.Key, name: e.Key.Value, value: e.Value})
+	if strings.Contains(strings.ToLower(e.Key.Value), "version") {
+		p.exact(e)
+	}
+}
+
+// exact finds a version that YAML reads as a number or a date.
+func (p *parser) exact(e Entry) {
+	t := e.Value.Text
+	if e.Value.Kind != Float && !(t.Plain && dateForm.MatchString(t.Value)) {
+		return
+	}
+	what := "a number"
+	if e.Value.Kind != Float {
+		what = "a date"
+	}
+	quoted := `"` + t.Value + `"`
+	p.found.Add(diag.Finding{
+		Pos: t.Pos, Width: t.width(), Code: "Y123", Message: fmt.Sprintf("YAML reads %s as %s, not as text", t.Value, what),
+		Hint: "put it in quotes", Fix: replace(t.Pos, t.width(), quoted),
+	})
+}
+
+// entries returns the entries of a map of any values.
+func (p *parser) entries(s spot) []Entry {
+	entries := p.entriesOf(s)
+	for _, e := range entries {
+		p.filled(e)
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		return e.Value.Kind == Null && e.Value.Text.Value == ""
+	})
+}

@@ -1,0 +1,261 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// flow follows a list or map in brackets, which begins at col, to its end.
+func (s *scanner) flow(col int) {
+	f := &flowScan{scanner: s, base: s.top().indent, first: s.line}
+	f.push(col)
+	end, ok := f.follow(col + 1)
+	if !ok {
+		return
+	}
+	start := col
+	if s.line != f.first {
+		start = -1
+	}
+	s.leftover(start, end)
+}
+
+// flowScan is the state inside brackets.
+type flowScan struct {
+	*scanner
+	base    int // the indentation of the line that must not be reached
+	first   int
+	open    []bracket
+	fresh   bool // a key or value may begin
+	behind  bool // a colon stood before: a value is expected
+	keyName string
+}
+
+type bracket struct {
+	sign      rune
+	line, col int
+}
+
+func (f *flowScan) push(col int) {
+	f.open = append(f.open, bracket{f.row[col], f.line, col})
+	f.fresh, f.behind = true, false
+}
+
+func (f *flowScan) inMap() bool { return f.open[len(f.open)-1].sign == '{' }
+
+// follow reads on to the bracket that closes the first one and returns the
+// column behind it.
+func (f *flowScan) follow(col int) (int, bool) {
+	for {
+		col = f.blank(col)
+		if f.isEnd(col) {
+			if !f.nextLine() {
+				return 0, false
+			}
+			col = 0
+			continue
+		}
+		switch c := f.row[col]; {
+		case c == '}' || c == ']':
+			f.close(col)
+			col++
+			if len(f.open) == 0 {
+				return col, true
+			}
+		case c == ',':
+			f.fresh, f.behind = true, false
+			col++
+		case c == ':' && !f.behind && (isBlank(f.at(col+1)) || !f.fresh):
+			f.fresh, f.behind = true, true
+			col++
+		case !f.fresh:
+			col = f.extra(col)
+		default:
+			if col = f.node(col); col < 0 {
+				return 0, false
+			}
+		}
+	}
+}
+
+// nextLine goes to the next line, unless it is one that cannot belong to the
+// brackets any more: then they are not closed.
+func (f *flowScan) nextLine() bool {
+	if f.line+1 < len(f.src.lines) {
+		next := f.src.lines[f.line+1]
+		text := strings.TrimLeft(next, " \t")
+		if text == "" || len(next)-len(text) > f.base || strings.ContainsRune("]}", rune(text[0])) {
+			f.load(f.line + 1)
+			return true
+		}
+	}
+	f.unclosed()
+	return false
+}
+
+// unclosed reports the innermost open bracket, and closes them all.
+func (f *flowScan) unclosed() {
+	last := f.open[len(f.open)-1]
+	var closers strings.Builder
+	for i := len(f.open) - 1; i >= 0; i-- {
+		closers.WriteRune(closerOf(f.open[i].sign))
+	}
+	x := f.tellGrammar(last.line, last.col, 1, "Y117", fmt.Sprintf("%c is not closed", last.sign), fmt.Sprintf("a %c is missing", closerOf(last.sign)))
+	if last.line == f.line {
+		x.repairs = []repair{{col: len(f.row), text: closers.String()}}
+	}
+}
+
+func closerOf(sign rune) rune {
+	if sign == '{' {
+		return '}'
+	}
+	return ']'
+}
+
+// close reads a closing bracket.
+func (f *flowScan) close(col int) {
+	last := f.open[len(f.open)-1]
+	if want := closerOf(last.sign); f.row[col] != want {
+		x := f.tellGrammar(f.line, col, 1, "Y116", fmt.Sprintf("%c closes what began with %c", f.row[col], last.sign), "")
+		*x = x.withRepairs(f.scanner, string(want), []repair{{col: col, width: 1, text: string(want)}})
+	}
+	f.open = f.open[:len(f.open)-1]
+	f.fresh, f.behind = false, len(f.open) > 0 && f.inMap()
+}
+
+// extra reads what stands behind a finished value without a comma.
+func (f *flowScan) extra(col int) int {
+	end := f.reach(col)
+	f.tellGrammar(f.line, col, end-col, "Y115", "a comma is missing before this", "")
+	f.fresh = true
+	return max(end, col+1)
+}
+
+// node reads a key or a value and returns the column behind it, -1 where the
+// brackets cannot be followed any further.
+func (f *flowScan) node(col int) int {
+	switch c := f.row[col]; {
+	case f.startsWith(col, "{{") && (f.behind || !f.inMap()):
+		end := f.reach(col)
+		f.tellJinja(col, end)
+		f.fresh = false
+		return end
+	case c == '{' || c == '[':
+		if len(f.open)+len(f.levels) > deepest {
+			f.slips = append(f.slips, f.slipAt(f.line, col, 1, "Y104", tooDeep()))
+			f.ended = true
+			return -1
+		}
+		f.push(col)
+		return col + 1
+	case c == '"' || c == '\'':
+		return f.inQuotes(col)
+	default:
+		return f.unquoted(col)
+	}
+}
+
+// inQuotes reads a key or value in quotes.
+func (f *flowScan) inQuotes(col int) int {
+	line := f.line
+	end := f.closing(col, f.base)
+	if end == 0 {
+		return -1
+	}
+	f.fresh = false
+	after := f.blank(end)
+	if f.line != line || f.isEnd(after) || strings.ContainsRune(",:]}", f.row[after]) {
+		return end
+	}
+	to := f.reach(col)
+	f.tellQuote(after, col, to, "Y113", fmt.Sprintf("the value ends with %c, and then more text follows", f.row[end-1]))
+	return max(to, end)
+}
+
+// unquoted reads a key or value without quotes.
+func (f *flowScan) unquoted(col int) int {
+	f.fresh = false
+	if f.inMap() && !f.behind {
+		return f.keyEnd(col)
+	}
+	end := f.reach(col)
+	text := string(f.row[col:end])
+	switch {
+	case strings.ContainsAny(text[:1], "!*&@%`"):
+		f.sign(col, end)
+	case strings.Contains(text, "${{"):
+		f.tellQuote(col, col, end, "Y124", "inside { } and [ ] an expression must be in quotes")
+	case strings.ContainsAny(text, "[]{},?"):
+		at := strings.IndexAny(text, "[]{},?")
+		f.tellQuote(col+len([]rune(text[:at])), col, end, "Y125",
+			fmt.Sprintf("inside { } and [ ] a value with %c in it must be in quotes", text[at]))
+	case f.behind && strings.Contains(text, ": "):
+		f.missingComma(col, end, text)
+	case strings.Contains(text, " #"):
+		f.tellQuote(col+len([]rune(text[:strings.Index(text, " #")]))+1, col, end, "Y120", "# begins a comment here: YAML cuts the expression off")
+	}
+	return end
+}
+
+// sign reads a value that begins with a sign of YAML.
+func (f *flowScan) sign(col, end int) {
+	if f.row[col] == '!' && f.behind && isExpressionKey(f.keyName) {
+		next := f.blank(col + 1)
+		x := f.slipAt(f.line, col, 1, "Y122", "! begins a YAML tag: the condition would be empty")
+		x = x.withRepairs(f.scanner, "not "+string(f.row[next:max(end, next)]), []repair{{col: col, width: next - col, text: "not "}})
+		x.Hint = "write not in place of !"
+		f.slips = append(f.slips, x)
+		return
+	}
+	f.tellQuote(col, col, end, "Y125", fmt.Sprintf("a value that begins with %c must be in quotes", f.row[col]))
+}
+
+// missingComma reads a value with a colon in it: mostly the comma before the
+// next key was forgotten.
+func (f *flowScan) missingComma(col, end int, text string) {
+	before, _, _ := strings.Cut(text, ": ")
+	if space := strings.LastIndex(before, " "); space > 0 && identifierForm.MatchString(before[space+1:]) {
+		at := col + len([]rune(before[:space]))
+		x := f.tellGrammar(f.line, at, 1, "Y115", fmt.Sprintf("a comma is missing before %s", before[space+1:]), "or put the whole value in quotes")
+		*x = x.withRepairs(f.scanner, ",", []repair{{col: at, text: ","}})
+		x.Fix.Safe = false
+		return
+	}
+	f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")
+}
+
+// keyEnd returns the column behind the key at col of a map.
+func (f *flowScan) keyEnd(col int) int {
+	end := col
+	for ; end < len(f.row); end++ {
+		c := f.row[end]
+		if c == ':' && (isBlank(f.at(end+1)) || strings.ContainsRune(",}]", f.at(end+1))) || strings.ContainsRune(",{}[]", c) || f.isEnd(end) {
+			break
+		}
+	}
+	f.keyName = strings.TrimSpace(string(f.row[col:end]))
+	return max(end, col+1)
+}
+
+// reach returns where the value at col is meant to end: at the comma or
+// bracket behind it, with the brackets and quotes inside it closed. If they
+// are not, YAML's own rule decides.
+func (f *flowScan) reach(col int) int {
+	n := nesting{last: f.last}
+	for i := col; i < len(f.row) && f.looked < mostAhead; i++ {
+		f.looked++
+		if !n.inside() && (strings.ContainsRune(",]}", f.row[i]) || i > col && f.isEnd(i)) {
+			return f.trimmed(col, extent{end: i}).end
+		}
+		n.step(f.row, i, true)
+	}
+	if !n.inside() && f.looked < mostAhead {
+		return f.trimmed(col, extent{end: len(f.row)}).end
+	}
+	end := col
+	for end < len(f.row) && !strings.ContainsRune(",[]{}", f.row[end]) {
+		end++
+	}
+	return f.trimmed(col, extent{end: max(end, col+1)}).end
+}

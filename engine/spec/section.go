@@ -1,0 +1,156 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+)
+
+// section is the table of one kind of map, which is read into a T.
+type section[T any] struct {
+	name string // "step"
+	noun string // "a step"
+	rows []row[T]
+	// rest takes the keys that have no row; without it they are findings.
+	rest     func(p *parser, into *T, e Entry)
+	restHelp string
+	// sound finds what no single row can see.
+	sound func(p *parser, into *T, s spot)
+}
+
+// row is one line of the table: a key, and what to do with what stands there.
+type row[T any] struct {
+	Key
+	meant []string // what people write who know the key from elsewhere
+	read  func(p *parser, into *T, s spot)
+}
+
+// spot is a value on its way into a T.
+type spot struct {
+	key   Text // the key in front of it; not given for an item of a list
+	name  string
+	value *Value
+	rule  Key
+	meant []string // of a map: the keys that unknown keys seem to stand for
+}
+
+// place returns where to point when the value as a whole is meant.
+func (s spot) place() (diag.Pos, int) {
+	if s.key.Given() {
+		return s.key.Pos, s.key.width()
+	}
+	if s.value.Kind == Map && len(s.value.Entries) > 0 {
+		k := s.value.Entries[0].Key
+		return k.Pos, k.width()
+	}
+	if s.value.Text.Given() {
+		return s.value.Pos, s.value.Text.width()
+	}
+	return s.value.Pos, 1
+}
+
+// has reports whether the spot is a map with that key.
+func (s spot) has(key string) bool { return s.value.Lookup(key) != nil }
+
+func (s section[T]) shown() Section {
+	shown := Section{Name: s.name, Noun: s.noun, Rest: s.restHelp}
+	for _, r := range s.rows {
+		shown.Keys = append(shown.Keys, r.Key)
+	}
+	return shown
+}
+
+func (s section[T]) names() []string {
+	names := make([]string, 0, len(s.rows))
+	for _, r := range s.rows {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// row returns the row of a key, nil where there is none.
+func (s section[T]) row(key string) *row[T] {
+	for i := range s.rows {
+		if s.rows[i].Name == key {
+			return &s.rows[i]
+		}
+	}
+	return nil
+}
+
+// read reads a map into a T along the table. It returns nil where the value
+// is no map at all.
+func read[T any](p *parser, table section[T], s spot) *T {
+	if !p.is(s, Map) {
+		return nil
+	}
+	into := new(T)
+	for _, e := range s.value.Entries {
+		r := table.row(e.Key.Value)
+		switch {
+		case r != nil:
+			r.read(p, into, spot{key: e.Key, name: r.Name, value: e.Value, rule: r.Key})
+		case table.rest != nil:
+			table.rest(p, into, e)
+		default:
+			if near := unknownKey(p, table, e); near != "" {
+				s.meant = append(s.meant, near)
+			}
+		}
+	}
+	for _, r := range table.rows {
+		if r.Required && !s.has(r.Name) && !slices.Contains(s.meant, r.Name) {
+			p.missing(s, r.Key, table.noun)
+		}
+	}
+	if table.sound != nil {
+		table.sound(p, into, s)
+	}
+	return into
+}
+
+// unknownKey reports a key that has no row, and returns the one it seems to
+// stand for, "" for none.
+func unknownKey[T any](p *parser, table section[T], e Entry) string {
+	f := diag.Finding{
+		Pos: e.Key.Pos, Width: e.Key.width(), Code: "S101",
+		Message: fmt.Sprintf("%q is not a key of %s", e.Key.Value, table.noun),
+		Hint:    "keys: " + strings.Join(table.names(), ", "),
+	}
+	near := diag.Nearest(e.Key.Value, table.names())
+	for _, r := range table.rows {
+		if slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
+			near = r.Name
+		}
+	}
+	if near != "" {
+		f.Fix = replace(e.Key.Pos, e.Key.width(), near)
+	}
+	p.found.Add(f)
+	return near
+}
+
+// means reports whether one of the unknown keys of a map stands for one of
+// the names.
+func (s spot) means(names []string) bool {
+	return slices.ContainsFunc(s.meant, func(key string) bool { return slices.Contains(names, key) })
+}
+
+// replace is the fix that puts text in place of what stands at pos.
+func replace(pos diag.Pos, width int, text string) *diag.Fix {
+	return &diag.Fix{Label: text, Safe: true, Edits: []diag.Edit{{Pos: pos, Width: width, Text: text}}}
+}
+
+// must returns the row with its key required.
+func (r row[T]) must() row[T] {
+	r.Required = true
+	return r
+}
+
+// not returns the row with the words that other tools have for its key.
+func (r row[T]) not(words ...string) row[T] {
+	r.meant = words
+	return r
+}

@@ -1,0 +1,296 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"patchbay/engine/journal"
+)
+
+// standing is where a run stands, as the one who changes it has to know.
+type standing struct {
+	id, epoch, parent, created, ended, due int64
+
+	flow, status, queue string
+	events              int
+	nudged              bool
+	output              sql.NullInt64
+}
+
+const standingColumns = `id, epoch, parent, created, ended, due, flow, status, queue, events, nudged, output`
+
+func (r *standing) dest() []any {
+	return []any{&r.id, &r.epoch, &r.parent, &r.created, &r.ended, &r.due, &r.flow, &r.status, &r.queue, &r.events, &r.nudged, &r.output}
+}
+
+// standing returns where the run stands, or [journal.ErrNoRun].
+func (t *tx) standing(id int64) (standing, error) {
+	var r standing
+	found, err := t.get(`select `+standingColumns+` from run where id = ?`, []any{id}, r.dest()...)
+	if err == nil && !found {
+		err = journal.ErrNoRun
+	}
+	return r, err
+}
+
+// Append writes what a worker did with a run it holds: the events, and what
+// the run is now. It fails with [journal.ErrStaleEpoch], and writes nothing, if
+// the lease of that epoch is not the run's any more.
+//
+// A run that waits without a due time waits until a run it called ends.
+func (s *Store) Append(ctx context.Context, p journal.Progress) error {
+	c, err := newChange(p)
+	if err == nil {
+		err = s.perform(ctx, func(t *tx) error {
+			r, err := t.standing(p.Run)
+			if err != nil {
+				return err
+			}
+			if r.epoch != p.Epoch || r.status != string(journal.Running) {
+				return journal.ErrStaleEpoch
+			}
+			return t.apply(&r, c)
+		})
+	}
+	return wrap(err, "append to run %d", p.Run)
+}
+
+// Cancel ends a run that has not ended. A worker that holds it loses its lease.
+func (s *Store) Cancel(ctx context.Context, id int64) error {
+	now := time.Now().UTC()
+	c, err := newChange(journal.Progress{
+		Status: journal.Cancelled,
+		Events: []journal.Event{{At: now, Kind: journal.Ended, Status: journal.Cancelled}},
+	})
+	if err == nil {
+		err = s.perform(ctx, func(t *tx) error {
+			r, err := t.standing(id)
+			if err != nil {
+				return err
+			}
+			if r.ended != 0 {
+				return journal.ErrEnded
+			}
+			if err := t.apply(&r, c); err != nil {
+				return err
+			}
+			return t.exec(`update run set epoch = epoch + 1 where id = ?`, id)
+		})
+	}
+	return wrap(err, "cancel run %d", id)
+}
+
+// Reopen queues a run again that has ended, or whose outcome is unknown. The
+// events say why: what a person answered, or what is tried once more.
+func (s *Store) Reopen(ctx context.Context, id int64, events []journal.Event) error {
+	c, err := newChange(journal.Progress{Status: journal.Queued, Events: events})
+	if err == nil {
+		err = s.perform(ctx, func(t *tx) error {
+			r, err := t.standing(id)
+			if err != nil {
+				return err
+			}
+			if !reopens(journal.Status(r.status)) {
+				return journal.ErrNotEnded
+			}
+			return t.reopen(&r, c)
+		})
+	}
+	return wrap(err, "take up run %d again", id)
+}
+
+// Pin gives a run that Reopen may queue again another definition.
+func (s *Store) Pin(ctx context.Context, id int64, hash string) error {
+	err := s.perform(ctx, func(t *tx) error {
+		r, err := t.standing(id)
+		if err != nil {
+			return err
+		}
+		if !reopens(journal.Status(r.status)) {
+			return journal.ErrNotEnded
+		}
+		return t.exec(`update run set definition = ? where id = ?`, hash, id)
+	})
+	return wrap(err, "pin run %d", id)
+}
+
+func reopens(s journal.Status) bool { return s.HasEnded() || s == journal.OutcomeUnknown }
+
+// change is a progress with its texts written.
+type change struct {
+	events []string
+	status journal.Status
+	reason string
+	output string // "" for none
+	due    int64
+	at     int64 // when it happened
+}
+
+func newChange(p journal.Progress) (*change, error) {
+	if !slices.Contains(statuses(), p.Status) {
+		return nil, fmt.Errorf("there is no status %q", p.Status)
+	}
+	c := &change{status: p.Status, reason: p.Reason, due: nanos(p.Due), events: make([]string, len(p.Events))}
+	at := time.Now()
+	for i := range p.Events {
+		text, err := journal.Encode(p.Events[i])
+		if err != nil {
+			return nil, err
+		}
+		c.events[i] = string(text)
+		if !p.Events[i].At.IsZero() {
+			at = p.Events[i].At
+		}
+	}
+	c.at = nanos(at)
+	if p.Output == nil {
+		return c, nil
+	}
+	var err error
+	c.output, err = encode(p.Output)
+	return c, err
+}
+
+// apply writes the change of a run that has not ended.
+func (t *tx) apply(r *standing, c *change) error {
+	if err := t.write(r, c.events); err != nil {
+		return err
+	}
+	t.move(r.flow, journal.Status(r.status), c.status)
+	switch {
+	case c.status.HasEnded():
+		return t.end(r, c)
+	case c.status == journal.Running:
+		return t.exec(`update run set events = ? where id = ?`, r.events, r.id)
+	case c.status == journal.OutcomeUnknown:
+		return t.exec(`update run set events = ?, status = ?, reason = ?, wake = null where id = ?`,
+			r.events, string(c.status), c.reason, r.id)
+	default: // waiting, or given back to the queue
+		return t.pause(r, c)
+	}
+}
+
+// write appends events to the journal of the run.
+func (t *tx) write(r *standing, events []string) error {
+	if r.events+len(events) > eventLimit {
+		return fmt.Errorf("its journal has %d events, more than a run can have", r.events+len(events))
+	}
+	for _, text := range events {
+		if err := t.exec(`insert into event (id, body) values (?, ?)`, eventID(r.id, r.events), text); err != nil {
+			return err
+		}
+		r.events++
+	}
+	return nil
+}
+
+// pause gives the lease back until the run is due.
+func (t *tx) pause(r *standing, c *change) error {
+	wake := sql.NullInt64{Int64: c.due, Valid: c.due != 0 || c.status == journal.Queued}
+	if r.nudged {
+		// A run it called ended while it was on its way to wait for it.
+		wake = sql.NullInt64{Int64: c.at, Valid: true}
+	}
+	t.claimable = t.claimable || wake.Valid
+	return t.exec(`update run set events = ?, status = ?, due = ?, nudged = 0, wake = ? where id = ?`,
+		r.events, string(c.status), c.due, wake, r.id)
+}
+
+// end ends the run, lets the next one of its queue go and wakes the one that
+// called it.
+func (t *tx) end(r *standing, c *change) error {
+	var output sql.NullInt64
+	if c.output != "" {
+		id, err := t.insert(`insert into payload (uses, body) values (1, ?)`, c.output)
+		if err != nil {
+			return err
+		}
+		output = sql.NullInt64{Int64: id, Valid: true}
+	}
+	err := t.exec(`update run set events = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
+		r.events, string(c.status), c.reason, output, c.at, r.id)
+	if err == nil && r.queue != "" {
+		err = t.advance(r)
+	}
+	if err == nil && r.parent != 0 {
+		err = t.nudge(r.parent, c.at)
+	}
+	return err
+}
+
+// advance lets the first queued run of the queue go, unless another one is
+// under way.
+func (t *tx) advance(r *standing) error {
+	busy, err := t.underWay(r)
+	if err != nil || busy {
+		return err
+	}
+	n, err := t.change(`update run set wake = due where wake is null and id =
+		(select min(id) from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 0)`, r.flow, r.queue)
+	t.claimable = t.claimable || n > 0
+	return err
+}
+
+// underWay reports whether another run of the same queue was begun and has not ended.
+func (t *tx) underWay(r *standing) (bool, error) {
+	return t.get(`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 1 and id <> ? limit 1`,
+		[]any{r.flow, r.queue, r.id}, new(int64))
+}
+
+// nudge makes the run that waits for another one due at once. If it is running
+// it may have looked before that one ended, and will be due when it waits.
+func (t *tx) nudge(parent, at int64) error {
+	n, err := t.change(`update run set due = ?, wake = ? where id = ? and status = 'waiting'`, at, at, parent)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		t.claimable = true
+		return nil
+	}
+	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, parent)
+}
+
+// reopen queues the run again, at its old place of its queue.
+func (t *tx) reopen(r *standing, c *change) error {
+	if err := t.write(r, c.events); err != nil {
+		return err
+	}
+	wake, err := t.place(r, c.at)
+	if err != nil {
+		return err
+	}
+	if err := t.release(r.output); err != nil {
+		return err
+	}
+	t.move(r.flow, journal.Status(r.status), journal.Queued)
+	t.claimable = t.claimable || wake.Valid
+	return t.exec(`update run set events = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
+		nudged = 0, wake = ? where id = ?`, r.events, c.at, wake, r.id)
+}
+
+// place returns when a run that comes back to its queue may be claimed, and
+// holds up the one that stood first if that is a later one.
+func (t *tx) place(r *standing, at int64) (sql.NullInt64, error) {
+	wake := sql.NullInt64{Int64: at, Valid: true}
+	if r.queue == "" {
+		return wake, nil
+	}
+	busy, err := t.underWay(r)
+	if err != nil || busy {
+		return sql.NullInt64{}, err
+	}
+	var first int64
+	found, err := t.get(`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 0
+		order by id limit 1`, []any{r.flow, r.queue}, &first)
+	if err != nil || !found {
+		return wake, err
+	}
+	if first < r.id {
+		return sql.NullInt64{}, nil
+	}
+	return wake, t.exec(`update run set wake = null where id = ?`, first)
+}

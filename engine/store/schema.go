@@ -1,0 +1,126 @@
+package store
+
+import (
+	"crypto/rand"
+	"fmt"
+)
+
+// migrations bring a database from version i (PRAGMA user_version) to i+1.
+// One that has been released is never changed: the next one is added.
+//
+// Times are nanoseconds since 1970 in UTC, 0 for none.
+var migrations = []string{`
+create table meta (name text primary key, value text not null) strict, without rowid;
+
+create table payload (id integer primary key, uses integer not null, body text not null) strict;
+
+create table run (
+	id          integer primary key autoincrement, -- never given twice, even after pruning
+	flow        text not null,
+	definition  text not null,
+	trigger     text not null,
+	connection  text not null,
+	event_id    text not null,
+	event       integer not null,
+	inputs      integer,
+	output      integer,
+	parent      integer not null,
+	parent_path text not null,
+	queue       text not null,
+	created     integer not null,
+	status      text not null,
+	reason      text not null default '',
+	due         integer not null default 0,
+	ended       integer not null default 0,
+	epoch       integer not null default 0,
+	events      integer not null default 0, -- how many the journal has
+	started     integer not null default 0, -- 1 once it was claimed: it holds its place at the head of its queue
+	nudged      integer not null default 0, -- 1 if a run it called ended while it was running
+	wake        integer                     -- when it may be claimed, null for never
+) strict;
+create index run_wake on run (wake, id) where wake is not null;
+create index run_flow on run (flow, id);
+create index run_status on run (status, id) where status <> 'succeeded';
+create index run_queue on run (flow, queue, started, id) where queue <> '' and ended = 0;
+
+create table event (id integer primary key, body text not null) strict;
+
+create table seen (
+	flow text, trigger text, connection text, event_id text, run integer not null,
+	primary key (flow, trigger, connection, event_id)
+) strict, without rowid;
+
+create table cursor (
+	flow text, trigger text, connection text, value text not null,
+	primary key (flow, trigger, connection)
+) strict, without rowid;
+
+create table tally (flow text, status text, runs integer not null, primary key (flow, status)) strict, without rowid;
+
+create table definition (hash text primary key, flow text not null, body blob not null) strict;
+create table published (flow text primary key, hash text not null references definition) strict, without rowid;
+
+create table sealed (kind text, name text, body blob not null, primary key (kind, name)) strict;
+
+create table record (
+	id      integer primary key autoincrement,
+	tab     text not null,
+	key     text, -- null for a row that was appended
+	written integer not null,
+	body    text not null
+) strict;
+create unique index record_key on record (tab, key) where key is not null;
+create index record_tab on record (tab, written);
+create table record_op (
+	run integer, path text, record integer not null,
+	primary key (run, path)
+) strict, without rowid;
+
+create table rejection (
+	id integer primary key autoincrement,
+	at integer not null, address text not null, status integer not null, reason text not null
+) strict;
+`}
+
+// migrate brings the database to the newest version, and refuses one that is
+// newer still.
+func (t *tx) migrate() error {
+	var version int
+	if err := t.conn.QueryRowContext(t.ctx, `pragma user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("it was written by a newer patchbay (its format is %d, this one reads up to %d): use that version again, or name another folder",
+			version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		// One text, so that a crash leaves the old version or the new one.
+		script := fmt.Sprintf("begin immediate;\n%s\npragma user_version = %d;\ncommit", migrations[version], version+1)
+		if _, err := t.conn.ExecContext(t.ctx, script); err != nil {
+			return fmt.Errorf("bring the database to format %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+// stamp returns what kind of runs the store is for; a new one is for world.
+func (t *tx) stamp(world string) (string, error) { return t.meta("world", world) }
+
+// identity returns the store's identity; a new one gets one.
+func (t *tx) identity() (string, error) { return t.meta("identity", rand.Text()) }
+
+// meta returns the fact of this name, which is first the one given.
+func (t *tx) meta(name, first string) (string, error) {
+	if err := t.exec(`insert into meta (name, value) values (?, ?) on conflict do nothing`, name, first); err != nil {
+		return "", err
+	}
+	var value string
+	_, err := t.get(`select value from meta where name = ?`, []any{name}, &value)
+	return value, err
+}
+
+// loadLastRun reads the highest id a run ever had.
+func (t *tx) loadLastRun() error {
+	_, err := t.get(`select seq from sqlite_sequence where name = 'run'`, nil, &t.lastRun)
+	return err
+}

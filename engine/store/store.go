@@ -1,0 +1,227 @@
+// Package store is the embedded store of runs: one SQLite database in one
+// folder, owned by one process.
+//
+// # Layout
+//
+//	.patchbay/
+//	  .gitignore     *
+//	  lock           held (flock) by the process that owns the folder
+//	  patchbay.db    the database, with its -wal and -shm beside it
+//
+//	meta       name → value: world (live | sandbox), identity
+//	run        one row a run; its small facts, and where it stands
+//	event      the journal: the key is run*2^24 + the number of the event in its run
+//	payload    events that started runs, inputs and outputs; shared by `uses` runs
+//	seen       (flow, trigger, connection, event id) → run; outlives the run
+//	cursor     how far polls and schedules have come
+//	tally      how many runs a flow has in each status
+//	definition, published   what runs execute, and which version is live
+//	sealed     secrets and tokens, sealed by the vault
+//	record, record_op       rows of the flows' tables, and which step wrote them
+//	rejection  webhook requests that were turned away
+//
+// A run is claimable when its column `wake` has come: the due time of a queued
+// or waiting run, the end of the lease of a running one, null for all others,
+// among them those that stand behind another run of their queue.
+//
+// # Writing
+//
+// All writes go through the one goroutine of [Store.Run], which puts what
+// gathered during the last commit into one transaction: everyone waits for one
+// fsync instead of one each. A method that writes returns when its rows are on
+// disk, or with an error that says they are not. Reads have their own
+// connections and see what was committed before they began.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"patchbay/engine/journal"
+)
+
+// readers is how many reads go on at once.
+const readers = 4
+
+// Options are the choices a store is opened with.
+type Options struct {
+	// Sandbox opens a store whose runs touch no real service. A folder is
+	// for the sandbox or for live runs from its first day on, never for both.
+	Sandbox bool
+}
+
+// Store is an open data folder. Its methods may be called by many goroutines
+// at once; those that write wait for [Store.Run].
+type Store struct {
+	dir      string
+	identity string
+	lock     *os.File
+	write    *sql.DB // of one connection, tx's
+	read     *sql.DB
+	tx       *tx // belongs to the goroutine of Run
+
+	ops     chan *op // unbuffered: who hands over an op knows that it will be answered
+	notify  chan struct{}
+	started atomic.Bool
+	stopped chan struct{} // closed when Run is over
+
+	mu      sync.Mutex
+	queries map[string]*sql.Stmt // of read, by their text
+}
+
+// Open opens the data folder dir, making it if it does not exist, and takes it
+// over: the leases of an owner before are void. It fails with a [*LockedError]
+// while another process has the folder.
+//
+// Nothing is written before Run is called; Close gives the folder back.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the data folder: %w", err)
+	}
+	if err := makeFolder(dir); err != nil {
+		return nil, fmt.Errorf("open the data folder: %w", err)
+	}
+	lock, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir: dir, lock: lock,
+		ops:     make(chan *op),
+		notify:  make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		queries: map[string]*sql.Stmt{},
+	}
+	if err := s.open(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the data folder %s: %w", dir, err), s.Close())
+	}
+	return s, nil
+}
+
+// Identity returns the text by which this data folder is told from all others.
+// It is random and never changes.
+func (s *Store) Identity() string { return s.identity }
+
+// Notify returns a channel that receives when a run may have become claimable
+// or NextDue may have changed. Signals that nobody waits for become one.
+func (s *Store) Notify() <-chan struct{} { return s.notify }
+
+// Close closes the database and gives the folder back. Run is over by then.
+func (s *Store) Close() error {
+	var errs []error
+	for _, stmt := range s.queries {
+		errs = append(errs, stmt.Close())
+	}
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.tx != nil {
+		errs = append(errs, s.tx.close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+func (s *Store) open(ctx context.Context, o Options) error {
+	path := filepath.Join(s.dir, "patchbay.db")
+	if err := makeFile(path, nil); err != nil {
+		return err
+	}
+	var err error
+	s.write, err = sql.Open("sqlite", dataSource(path,
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"cache_size(-32000)", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)"))
+	if err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	s.read, err = sql.Open("sqlite", dataSource(path,
+		"busy_timeout(5000)", "query_only(1)", "cache_size(-8000)", "mmap_size(67108864)"))
+	if err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}, tally: map[tallyKey]int{}}
+	if err := s.tx.migrate(); err != nil {
+		return err
+	}
+	world := "live"
+	if o.Sandbox {
+		world = "sandbox"
+	}
+	return s.tx.perform(func(t *tx) error { return s.takeOver(t, world) })
+}
+
+// takeOver stamps a new store, refuses one of the other world and voids the
+// leases of the owner before.
+func (s *Store) takeOver(t *tx, world string) error {
+	stamped, err := t.stamp(world)
+	if err != nil {
+		return err
+	}
+	if stamped != world {
+		return fmt.Errorf("it belongs to %s runs and cannot be used for %s ones: name another folder", stamped, world)
+	}
+	if s.identity, err = t.identity(); err != nil {
+		return err
+	}
+	if err := t.loadLastRun(); err != nil {
+		return err
+	}
+	return t.exec(`update run set wake = 0 where status = 'running'`)
+}
+
+// dataSource returns the address of the database at path for the driver.
+func dataSource(path string, pragmas ...string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return u.String()
+}
+
+// makeFolder makes dir for the eyes of its owner only, and out of the sight of git.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return makeFile(filepath.Join(dir, ".gitignore"), []byte("*\n"))
+}
+
+// makeFile writes a file that does not exist yet.
+func makeFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// unavailable marks err as one that concerns the disk, not the caller.
+func unavailable(err error) error {
+	return fmt.Errorf("%w: %w", journal.ErrUnavailable, err)
+}

@@ -1,0 +1,106 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// account is what is known of the token of one connection.
+type account struct {
+	name string
+
+	mu     sync.Mutex // guards what follows, also while the store is written
+	loaded bool       // token is what the store holds for bound
+	bound  binding
+	token  *token // nil for none
+	// turn counts the times a person decided about the token: a renewal that
+	// began before the last of them is void.
+	turn    int
+	unsaved *token    // a renewed token that the store did not take
+	flight  *flight   // the renewal under way, nil for none
+	notTill time.Time // a token that still works is not renewed before this time
+	forced  time.Time // when a refused token was last replaced
+}
+
+// load returns the token of a connection, nil for none. One that was given for
+// another connector or host is a failure; where no person is needed to get
+// another it is none.
+func (v *Vault) load(ctx context.Context, a *account, conn *program.Connection) (t *token, notTill time.Time, err error) {
+	bound := bindingOf(conn)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.loaded && a.bound == bound {
+		return a.token, a.notTill, nil
+	}
+	t, err = v.read(ctx, a.name, conn)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	a.loaded, a.bound, a.token, a.unsaved, a.notTill = true, bound, t, nil, time.Time{}
+	return t, time.Time{}, nil
+}
+
+// read returns the token that the store holds for a connection.
+func (v *Vault) read(ctx context.Context, name string, conn *program.Connection) (*token, error) {
+	data, found, err := v.store.Sealed(ctx, kindToken, name)
+	if err != nil {
+		return nil, storeFailure(name, "read", err)
+	}
+	if !found {
+		return nil, nil //nolint:nilnil // no token is no error
+	}
+	bound := bindingOf(conn)
+	plain, err := v.box.open(kindToken, name, bound, data)
+	var t *token
+	if err == nil {
+		t, err = decodeToken(plain)
+	}
+	if err == nil {
+		return t, nil
+	}
+	if conn.Auth.Type == program.AuthOAuth2Client {
+		v.log.Warn("token not opened", "connection", name, "error", err)
+		return nil, nil //nolint:nilnil // another is asked for
+	}
+	if other, ok := errors.AsType[*boundError](err); ok {
+		return nil, value.Fail(value.ClassAuth, "connection %q was signed in to %s, and now points to %s, where that sign-in is not valid: %s",
+			name, describe(other.was, bound), describe(bound, other.was), toConnect(name))
+	}
+	return nil, value.Fail(value.ClassAuth, "the sign-in of connection %q cannot be opened (%v): %s", name, err, toConnect(name))
+}
+
+// describe names what distinguishes a binding from another.
+func describe(b, from binding) string {
+	switch {
+	case b.connector != from.connector:
+		return "the connector " + b.connector
+	case b.host == "":
+		return "no address"
+	default:
+		return b.host
+	}
+}
+
+// save puts a token on disk and only then lets it be used. If somebody signed
+// in or out since the turn, the token is dropped.
+func (v *Vault) save(ctx context.Context, a *account, bound binding, turn int, t *token) error {
+	data, err := encodeToken(t)
+	if err != nil {
+		return storeFailure(a.name, "saved", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.turn != turn {
+		return value.Fail(value.ClassTransient, "connection %q was signed in or out while its token was renewed", a.name)
+	}
+	if err := v.store.PutSealed(ctx, kindToken, a.name, v.box.seal(kindToken, a.name, bound, data)); err != nil {
+		return storeFailure(a.name, "saved", err)
+	}
+	a.loaded, a.bound, a.token, a.unsaved, a.notTill = true, bound, t, nil, time.Time{}
+	return nil
+}

@@ -1,0 +1,177 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// Status says whether a connection can be used.
+type Status string
+
+// The statuses of a connection.
+const (
+	Connected         Status = "connected"
+	NotConnected      Status = "not_connected"      // something is missing
+	NeedsReconnecting Status = "needs_reconnecting" // the service ended it
+)
+
+// State is how a connection stands.
+type State struct {
+	Status  Status    `json:"status"`
+	Message string    `json:"message,omitempty"` // what is missing, or the service's sentence, and the remedy
+	Expires time.Time `json:"expires,omitzero"`  // of the token, zero for a connection that has none; it is renewed before
+	Granted []string  `json:"granted,omitempty"` // the scopes of the token
+}
+
+// State returns how a connection stands, without a call to its service. The
+// error is that of the data folder.
+func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, error) {
+	if conn.Sandbox || conn.Auth == nil || conn.Auth.Type == program.AuthNone {
+		return State{Status: Connected}, nil
+	}
+	missing, err := v.missing(ctx, conn)
+	if err != nil {
+		return State{}, err
+	}
+	if len(missing) > 0 {
+		return State{Status: NotConnected, Message: strings.Join(missing, "; ")}, nil
+	}
+	if !usesTokens(conn) {
+		return State{Status: Connected}, nil
+	}
+	t, _, err := v.load(ctx, v.account(conn.Name), conn)
+	if f, ok := missingToken(err); ok {
+		return State{Status: NotConnected, Message: f.Message}, nil
+	}
+	if err != nil {
+		return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
+	}
+	return tokenState(conn, t), nil
+}
+
+// missing returns what the credentials of a connection lack, in words.
+func (v *Vault) missing(ctx context.Context, conn *program.Connection) ([]string, error) {
+	_, failures := v.reveal(ctx, conn, func(field string) bool { return authorizes(conn, field) })
+	var missing []string
+	for _, f := range failures {
+		if f.Class == value.ClassTransient {
+			return nil, fmt.Errorf("state of connection %s: %w", conn.Name, f)
+		}
+		missing = append(missing, f.Message)
+	}
+	if len(missing) > 0 {
+		return missing, nil
+	}
+	var err error
+	if usesTokens(conn) {
+		_, err = v.endpoint(ctx, conn)
+	} else {
+		_, err = v.credential(ctx, conn)
+	}
+	if f, ok := missingToken(err); ok {
+		return []string{f.Message}, nil
+	}
+	return nil, err
+}
+
+// missingToken returns the failure that says a connection lacks something;
+// false for no error and for trouble with the data folder.
+func missingToken(err error) (*value.Failure, bool) {
+	f, ok := err.(*value.Failure) //nolint:errorlint // the vault wraps no failure
+	return f, ok && f.Class != value.ClassTransient
+}
+
+func tokenState(conn *program.Connection, t *token) State {
+	if t == nil || t.access.IsZero() && t.refused == nil {
+		if conn.Auth.Type == program.AuthOAuth2Client {
+			return State{Status: Connected} // the first call gets its token
+		}
+		return State{Status: NotConnected, Message: notConnected(conn).Message}
+	}
+	s := State{Status: Connected, Expires: t.expires, Granted: slices.Clone(t.granted)}
+	switch {
+	case t.refused != nil:
+		s.Status, s.Message = NeedsReconnecting, refusedFailure(conn, t.refused.Message).Message
+	case conn.Auth.Type == program.AuthOAuth2Code && t.refresh.IsZero() && !t.usable(time.Now()):
+		s.Status, s.Message = NeedsReconnecting, ended(conn, t).Message
+	}
+	return s
+}
+
+// Granted returns the scopes that the service granted a connection, nil where
+// it has no token.
+func (v *Vault) Granted(ctx context.Context, conn *program.Connection) []string {
+	t := v.held(ctx, conn)
+	if t == nil {
+		return nil
+	}
+	return slices.Clone(t.granted)
+}
+
+// TokenFields returns the fields of a connection that the answer of the
+// sign-in fills (`from_token`), secret ones excluded; see [Vault.Reveal] for
+// those. Without a sign-in there are none.
+func (v *Vault) TokenFields(ctx context.Context, conn *program.Connection) map[string]any {
+	fields, err := v.fromToken(ctx, conn, false)
+	if err != nil {
+		v.log.Warn("token fields not read", "connection", conn.Name, "error", err)
+	}
+	return fields
+}
+
+func (v *Vault) held(ctx context.Context, conn *program.Connection) *token {
+	if !usesTokens(conn) || conn.Sandbox {
+		return nil
+	}
+	t, _, err := v.load(ctx, v.account(conn.Name), conn)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// fromToken returns the secret or the open fields that the token answer fills.
+func (v *Vault) fromToken(ctx context.Context, conn *program.Connection, secret bool) (map[string]any, error) {
+	fields := map[string]any{}
+	if !usesTokens(conn) || conn.Sandbox {
+		return fields, nil
+	}
+	t, _, err := v.load(ctx, v.account(conn.Name), conn)
+	if _, missing := missingToken(err); missing || err == nil && t == nil {
+		return fields, nil
+	}
+	if err != nil {
+		return fields, err
+	}
+	for _, inputs := range [][]*program.Input{conn.Connector.Fields, conn.Auth.Fields} {
+		for _, in := range inputs {
+			if in.FromToken == "" || in.Secret != secret {
+				continue
+			}
+			if found, ok := value.Get(t.fields, value.SplitPath(in.FromToken)); ok && found != nil {
+				fields[in.Name] = found
+			}
+		}
+	}
+	return fields, nil
+}
+
+// Forget signs a connection out: its token is removed from the vault. The
+// service is not told. A connection without a token is no error.
+func (v *Vault) Forget(ctx context.Context, conn string) error {
+	a := v.account(conn)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := v.store.DeleteSealed(ctx, kindToken, conn); err != nil {
+		return fmt.Errorf("forget connection %s: %w", conn, err)
+	}
+	a.turn++
+	a.loaded, a.token, a.unsaved = false, nil, nil
+	return nil
+}
