@@ -24,7 +24,7 @@ func (o *operation) assemble(b *builder) (*draft, *value.Failure) {
 		d.url.RawQuery = query
 	}
 	var contentType string
-	if d.body, contentType, f = b.encodeBody(d.method); f != nil {
+	if d.body, contentType, f = b.encodeBody(d.method, d.header.Get("Content-Type")); f != nil {
 		return nil, f
 	}
 	if contentType != "" && d.header.Get("Content-Type") == "" || len(b.parts) > 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -14,23 +15,36 @@ import (
 	"patchbay/engine/value"
 )
 
-// encodeBody returns the body and its content type. Nil is no body: where the
-// action places something in a JSON body and nothing was given, a method that
-// usually has one sends an empty object.
-func (b *builder) encodeBody(method string) (body []byte, contentType string, f *value.Failure) {
+// encodeBody returns the body and its content type; `given` is the content type
+// the headers already have, "" for none. Nil is no body: where the action places
+// something in a JSON body and nothing was given, a method that usually has one
+// sends an empty object.
+func (b *builder) encodeBody(method, given string) (body []byte, contentType string, f *value.Failure) {
 	switch {
 	case len(b.parts) > 0:
 		return b.encodeParts()
 	case len(b.form) > 0:
 		return []byte(encodeParams(b.form)), "application/x-www-form-urlencoded", nil
 	case b.whole != nil:
-		return encodeWhole(b.whole)
+		return encodeWhole(b.together(), given)
 	case b.object != nil:
 		return encodeJSON(b.object)
 	case b.isBody && (method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch):
 		return []byte("{}"), "application/json", nil
 	}
 	return nil, "", nil
+}
+
+// together returns the whole body; into one that is an object goes what is
+// placed in it one by one.
+func (b *builder) together() any {
+	whole, ok := b.whole.(map[string]any)
+	if !ok || b.object == nil {
+		return b.whole
+	}
+	all := maps.Clone(whole)
+	maps.Copy(all, b.object)
+	return all
 }
 
 func encodeJSON(v any) ([]byte, string, *value.Failure) {
@@ -41,17 +55,16 @@ func encodeJSON(v any) ([]byte, string, *value.Failure) {
 	return data, "application/json", nil
 }
 
-// encodeWhole encodes a body that is one value: a file and text go out as they
-// are, everything else as JSON.
-func encodeWhole(v any) ([]byte, string, *value.Failure) {
-	switch v := v.(type) {
-	case string:
-		return []byte(v), "text/plain; charset=utf-8", nil
-	case value.File:
-		return v.Data, typeOfFile(v), nil
-	default:
-		return encodeJSON(withoutFiles(v))
+// encodeWhole encodes a body that is one value. A file goes out as it is, and so
+// does text whose content type somebody named; everything else is JSON.
+func encodeWhole(v any, given string) ([]byte, string, *value.Failure) {
+	if f, ok := v.(value.File); ok {
+		return f.Data, typeOfFile(f), nil
 	}
+	if text, ok := v.(string); ok && given != "" {
+		return []byte(text), given, nil
+	}
+	return encodeJSON(withoutFiles(v))
 }
 
 // withoutFiles puts the bytes of files into JSON the way services take them,
@@ -94,7 +107,7 @@ type part struct {
 // partsOf returns a value as parts of a multipart body; a list gives several
 // of one name.
 func partsOf(p placed) ([]part, *value.Failure) {
-	if list, ok := p.value.([]any); ok && (p.input == nil || !p.input.Comma) {
+	if list, ok := p.wire().([]any); ok {
 		var out []part
 		for _, v := range list {
 			parts, f := partsOf(placed{place: p.place, value: v, input: p.input})

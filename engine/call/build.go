@@ -46,6 +46,20 @@ type placed struct {
 	input *program.Input // nil for a constant and for the position in a list
 }
 
+// wire returns the value as it goes out: a list that is to be joined as one
+// text.
+func (p placed) wire() any {
+	list, ok := p.value.([]any)
+	if !ok || p.input == nil || !p.input.Comma {
+		return p.value
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = paramText(v)
+	}
+	return strings.Join(texts, ",")
+}
+
 // param is one name with one value, in the order they are sent.
 type param struct{ name, text string }
 
@@ -183,7 +197,7 @@ func (b *builder) putPath(p placed) *value.Failure {
 }
 
 func (b *builder) putHeader(p placed) *value.Failure {
-	if len(p.place.Path) > 0 {
+	if !spreads(p.place) {
 		return setHeader(b.header, p.place.Path[0], p.value)
 	}
 	several, ok := p.value.(map[string]any)
@@ -203,11 +217,11 @@ func (b *builder) putHeader(p placed) *value.Failure {
 
 func (b *builder) putBody(p placed) *value.Failure {
 	b.isBody = true
-	v := p.value
+	v := p.wire()
 	if p.input != nil && p.input.AsText {
 		v = asText(v)
 	}
-	if len(p.place.Path) == 0 {
+	if spreads(p.place) {
 		b.whole = v
 		return nil
 	}
@@ -218,11 +232,17 @@ func (b *builder) putBody(p placed) *value.Failure {
 	return nil
 }
 
+// spreads reports whether a place takes each entry of a map under its own name,
+// such as query.* or header.*; in a body it is the body as a whole.
+func spreads(p program.Place) bool {
+	return len(p.Path) == 0 || len(p.Path) == 1 && p.Path[0] == "*"
+}
+
 // paramsOf returns a value as parameters of a query or a form: a list repeats
-// the name unless it is to be joined, an object becomes JSON, and a map without
-// a name of its own gives one parameter for each of its entries.
+// the name unless it is to be joined, an object becomes JSON, and a map that is
+// spread gives one parameter for each of its entries.
 func paramsOf(p placed) ([]param, *value.Failure) {
-	if len(p.place.Path) == 0 {
+	if spreads(p.place) {
 		several, ok := p.value.(map[string]any)
 		if !ok {
 			return nil, value.Fail(value.ClassInvalid, "parameters are names with values, not %s", kindOf(p.value))
@@ -233,15 +253,7 @@ func paramsOf(p placed) ([]param, *value.Failure) {
 		}
 		return out, nil
 	}
-	name := strings.Join(p.place.Path, ".")
-	if list, ok := p.value.([]any); ok && p.input != nil && p.input.Comma {
-		texts := make([]string, len(list))
-		for i, v := range list {
-			texts[i] = paramText(v)
-		}
-		return []param{{name, strings.Join(texts, ",")}}, nil
-	}
-	return repeated(name, p.value), nil
+	return repeated(strings.Join(p.place.Path, "."), p.wire()), nil
 }
 
 func repeated(name string, v any) []param {

@@ -57,7 +57,10 @@ type Options struct {
 	// AllowPrivate lets connectors for any host reach this machine and
 	// private networks.
 	AllowPrivate bool
-	Logger       *slog.Logger
+	// Roots are the certificates that services prove themselves by; nil for
+	// those of the system.
+	Roots  *x509.CertPool
+	Logger *slog.Logger
 }
 
 // Client makes calls. It is safe for use by several goroutines; the rate
@@ -67,7 +70,6 @@ type Client struct {
 	log     *slog.Logger
 	budgets *budgets
 	network network
-	roots   *x509.CertPool // that mail servers prove themselves by; nil for those of the system
 }
 
 // New returns a client. It starts nothing.
@@ -76,7 +78,7 @@ func New(opt Options) *Client {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Client{opt: opt, log: log, budgets: newBudgets(), network: newNetwork()}
+	return &Client{opt: opt, log: log, budgets: newBudgets(), network: newNetwork(opt.Roots)}
 }
 
 // Op is the place a call is made from: it makes a repeat recognisable.
@@ -144,16 +146,27 @@ func (c *Client) Prepare(_ context.Context, r Request) (*journal.Exchange, error
 func (c *Client) Pages(ctx context.Context, r Request) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		o, f := c.operation(r)
-		if f == nil && (!r.Action.Output.List || r.Action.Transport != program.HTTP) {
-			f = value.Fail(value.ClassInvalid, "the action brings no list in pages")
-		}
 		if f == nil {
-			f = o.pages(ctx, func(items []any) bool { return yield(items, nil) })
+			f = o.eachPage(ctx, func(items []any) bool { return yield(items, nil) })
 		}
 		if f != nil {
 			yield(nil, o.named(f))
 		}
 	}
+}
+
+func (o *operation) eachPage(ctx context.Context, yield func([]any) bool) *value.Failure {
+	switch {
+	case !o.Action.Output.List:
+		return value.Fail(value.ClassInvalid, "the action brings no list")
+	case o.Action.Transport == program.HTTP:
+		return o.pages(ctx, yield)
+	}
+	rows, f := o.table(ctx)
+	if items, ok := rows.([]any); ok && len(items) > 0 {
+		yield(items)
+	}
+	return f
 }
 
 // operation is a call under way: a request whose inputs have been checked.

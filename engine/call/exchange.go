@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -38,7 +39,7 @@ func (o *operation) describe() *value.Failure {
 // places they go to are shown with the mask. Secret inputs are masked by
 // building the request a second time without them.
 func (o *operation) note(d *draft, further []placed) {
-	if masked, any := o.maskedInputs(); any {
+	if masked, some := o.maskedInputs(); some {
 		if safe, f := o.build(masked, further); f == nil {
 			d = safe
 		}
@@ -151,7 +152,8 @@ func (o *operation) remember(d *draft, req *http.Request) {
 			}
 		}
 	}
-	slices.Sort(o.secrets)
+	// The longest first: one may be a part of another.
+	slices.SortFunc(o.secrets, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	o.secrets = slices.Compact(o.secrets)
 }
 
@@ -163,7 +165,7 @@ func (o *operation) scrub(text string) string {
 			text = strings.ReplaceAll(text, s, mask)
 		}
 	}
-	for _, s := range slices.Backward(o.secrets) {
+	for _, s := range o.secrets {
 		if len(s) >= shortest {
 			text = strings.ReplaceAll(text, s, mask)
 		}

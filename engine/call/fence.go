@@ -1,6 +1,8 @@
 package call
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -135,11 +137,12 @@ type network struct {
 	guarded http.RoundTripper // refuses addresses that are not public
 }
 
-func newNetwork() network {
+func newNetwork(roots *x509.CertPool) network {
 	pool := func(d *net.Dialer, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper {
 		return &http.Transport{
 			Proxy:                 proxy,
 			DialContext:           d.DialContext,
+			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2:     true,
 			MaxIdleConns:          256,
 			MaxIdleConnsPerHost:   32,

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"bytes"
 	"fmt"
 	"mime"
 	"net/http"
@@ -53,7 +54,7 @@ func (o *operation) decode(a *answer) (any, *value.Failure) {
 		}
 		return string(a.body), nil
 	}
-	v, err := value.Decode(a.body)
+	v, err := value.Decode(bytes.TrimPrefix(a.body, []byte("\ufeff")))
 	if err == nil {
 		return v, nil
 	}
@@ -106,10 +107,11 @@ func headersOf(h http.Header) map[string]any {
 // of the action, those of the connector, and the meaning of the status.
 func (o *operation) classify(a *answer, root map[string]any) *value.Failure {
 	class, message := value.Class(""), []string(nil)
+	env := &expr.Env{Names: root}
 	for _, rule := range slices.Concat(o.Action.Errors, o.Action.Connector.Errors) {
 		// A rule that itself fails, on a field that is not there for example,
 		// does not match.
-		if matches, err := rule.When.EvalBool(&expr.Env{Names: root}); err == nil && matches {
+		if matches, err := rule.When.EvalBool(env); err == nil && matches {
 			class, message = rule.Class, rule.Message
 			break
 		}

@@ -59,8 +59,8 @@ func newBudgets() *budgets {
 }
 
 // reserve takes a place in each of the limits and returns when it is to be
-// used. If that is more than patience away nothing is taken.
-func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, patience time.Duration) (time.Time, bool) {
+// used. If that is further away than `longest` nothing is taken.
+func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, longest time.Duration) (time.Time, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := now
@@ -70,7 +70,7 @@ func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, patie
 	for _, k := range keys {
 		at = b.budget(k, now).free(at, k.allow)
 	}
-	if at.Sub(now) > patience {
+	if at.Sub(now) > longest {
 		return at, false
 	}
 	for _, k := range keys {
@@ -165,10 +165,14 @@ func (b *budgets) block(account string, until time.Time) {
 }
 
 // reserve waits for a place in the limits of the connection and the action.
-func (o *operation) reserve(ctx context.Context, patience time.Duration) *value.Failure {
+func (o *operation) reserve(ctx context.Context, longest time.Duration) *value.Failure {
 	now := time.Now()
+	if end, ok := ctx.Deadline(); ok {
+		// A place that comes after the end of the step is of no use.
+		longest = min(longest, end.Sub(now))
+	}
 	keys, _ := o.limits()
-	at, ok := o.budgets.reserve(now, o.account(), keys, patience)
+	at, ok := o.budgets.reserve(now, o.account(), keys, longest)
 	if !ok {
 		f := value.Fail(value.ClassRateLimit, "the rate limit of %s is used up until %s", o.Action.Connector.ID, at.UTC().Format(time.RFC3339))
 		f.NotBefore = at
@@ -271,18 +275,18 @@ func (o *operation) block(a *answer, f *value.Failure) {
 // soonestEnd returns the end of the shortest window that the service says is
 // used up, or of the shortest of all if it says nothing of any.
 func soonestEnd(limits []*program.Limit, a *answer) time.Time {
-	var known, any time.Time
+	var known, first time.Time
 	for _, l := range limits {
 		end := windowEnd(l, a)
-		if any.IsZero() || end.Before(any) {
-			any = end
+		if first.IsZero() || end.Before(first) {
+			first = end
 		}
 		if l.Remaining != "" && a.header.Get(l.Remaining) == "0" && (known.IsZero() || end.Before(known)) {
 			known = end
 		}
 	}
 	if known.IsZero() {
-		return any
+		return first
 	}
 	return known
 }

@@ -1,9 +1,6 @@
 package call
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // nextLink returns the target of the link with the relation "next" in a Link
 // header (RFC 8288), "" if there is none. A header without angle brackets is
@@ -65,19 +62,4 @@ func isNext(params []string) bool {
 		return false // only the first rel of a link counts
 	}
 	return false
-}
-
-// numberOf returns a number, or a text that is one.
-func numberOf(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int:
-		return float64(v), true
-	case float64:
-		return v, true
-	case string:
-		n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		return n, err == nil
-	default:
-		return 0, false
-	}
 }

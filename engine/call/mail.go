@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	netmail "net/mail"
 	"strings"
@@ -69,10 +70,15 @@ func (o *operation) handOver(ctx context.Context, l *letter) *value.Failure {
 	if _, err := m.WriteTo(&b); err != nil {
 		return value.Fail(value.ClassInvalid, "the mail cannot be written: %v", err)
 	}
-	if err := o.opt.Deliver(ctx, o.Connection, l.from.Address, l.recipients(), b.Bytes()); err != nil {
-		return deliveryFailure(ctx, o, err)
+	err := o.opt.Deliver(ctx, o.Connection, l.from.Address, l.recipients(), b.Bytes())
+	if err == nil {
+		return nil
 	}
-	return nil
+	f = deliveryFailure(ctx, o, err)
+	if _, told := errors.AsType[*value.Failure](err); !told && f.Status == 0 {
+		f.Unsettled = !beforeSending(err)
+	}
+	return f
 }
 
 // compose reads the inputs as a letter and notes the exchange.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -268,6 +269,21 @@ func (l *listing) reachedTotal(root map[string]any) bool {
 	total, _ := value.Get(root, l.paginate.Total)
 	n, ok := numberOf(total)
 	return ok && float64(l.got) >= n
+}
+
+// numberOf returns a number, or a text that is one.
+func numberOf(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int:
+		return float64(v), true
+	case float64:
+		return v, true
+	case string:
+		n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return n, err == nil
+	default:
+		return 0, false
+	}
 }
 
 // isEmpty reports whether a value says that nothing follows.

@@ -35,7 +35,7 @@ func (o *operation) deliver(ctx context.Context, l *letter) *value.Failure {
 	if f != nil {
 		return f
 	}
-	wires := &wires{roots: o.roots}
+	wires := &wires{roots: o.opt.Roots}
 	client, f := o.mailClient(ctx, wires)
 	if f != nil {
 		return f
@@ -142,7 +142,7 @@ func (w *wires) keep(conn net.Conn, err error) (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.over {
-		conn.Close()
+		_ = conn.Close()
 		return nil, net.ErrClosed
 	}
 	w.open = append(w.open, conn)
@@ -154,7 +154,7 @@ func (w *wires) cut() {
 	defer w.mu.Unlock()
 	w.over = true
 	for _, conn := range w.open {
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -165,13 +165,7 @@ func deliveryFailure(ctx context.Context, o *operation, err error) *value.Failur
 	if f, ok := errors.AsType[*value.Failure](err); ok {
 		return copied(f)
 	}
-	code, words := 0, serverWords(err)
-	sending, isSending := errors.AsType[*mail.SendError](err)
-	if isSending {
-		code = sending.ErrorCode()
-	} else if reply, ok := errors.AsType[*textproto.Error](err); ok {
-		code = reply.Code
-	}
+	code, words := reply(err)
 	switch {
 	case code == 535 || code == 534 || code == 530:
 		return withStatus(value.Fail(value.ClassAuth, "%s", words), code)
@@ -179,15 +173,15 @@ func deliveryFailure(ctx context.Context, o *operation, err error) *value.Failur
 		return withStatus(value.Fail(value.ClassInvalid, "%s", words), code)
 	case code >= 400:
 		return withStatus(value.Fail(value.ClassTransient, "%s", words), code)
+	case isSTARTTLS(err):
+		return value.Fail(value.ClassInvalid, "%s offers no encryption (STARTTLS): set security of the connection to tls (port 465), or to none for a relay on your own network", o.server())
 	}
-	f := value.Fail(value.ClassTransient, "%s", o.lostBecause(ctx, err, o.server()))
-	if isSending {
-		f.Unsettled = sending.Reason == mail.ErrSMTPDataClose
+	if sending, ok := errors.AsType[*mail.SendError](err); ok && sending.Reason == mail.ErrSMTPDataClose {
+		f := value.Fail(value.ClassTransient, "the connection to %s broke off after the mail was sent, before the server said that it took it", o.server())
+		f.Unsettled = true
+		return f
 	}
-	if isSTARTTLS(err) {
-		f.Class, f.Message = value.ClassInvalid, fmt.Sprintf("%s offers no encryption (STARTTLS): set security of the connection to tls (port 465), or to none for a relay on your own network", o.server())
-	}
-	return f
+	return value.Fail(value.ClassTransient, "%s", o.lostBecause(ctx, err, o.server()))
 }
 
 func withStatus(f *value.Failure, status int) *value.Failure {
@@ -201,16 +195,29 @@ func isSTARTTLS(err error) bool {
 	return strings.Contains(err.Error(), "does not support STARTTLS")
 }
 
-// serverWords takes the reply of the mail server out of go-mail's error, which
-// puts its own words around it.
-func serverWords(err error) string {
+// reply takes the reply of the mail server out of an error, with its code; the
+// code is 0 if the server did not reply. go-mail hands its replies on only as
+// text, with its own words around them.
+func reply(err error) (code int, words string) {
 	if reply, ok := errors.AsType[*textproto.Error](err); ok {
-		return reply.Error()
+		return reply.Code, fmt.Sprintf("%d %s", reply.Code, reply.Msg)
 	}
-	words := err.Error()
-	if _, after, ok := strings.Cut(words, " command: "); ok {
-		words = after
+	sending, ok := errors.AsType[*mail.SendError](err)
+	if !ok || sending.ErrorCode() == 0 {
+		return 0, ""
 	}
-	words, _, _ = strings.Cut(words, ", affected message ID:")
-	return strings.Replace(words, ", affected recipient(s):", " for", 1)
+	code = sending.ErrorCode()
+	words, _, _ = strings.Cut(sending.Error(), ", affected message ID: ")
+	words, recipients, _ := strings.Cut(words, ", affected recipient(s): ")
+	if at := strings.Index(words, strconv.Itoa(code)+" "); at >= 0 {
+		words = words[at+len("550 "):]
+	}
+	if text, err := strconv.Unquote(words); err == nil {
+		words = text
+	}
+	words = fmt.Sprintf("%d %s", code, words)
+	if recipients != "" {
+		words += " (" + strings.NewReplacer("<", "", ">", "").Replace(recipients) + ")"
+	}
+	return code, words
 }

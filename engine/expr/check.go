@@ -23,6 +23,8 @@ type checker struct {
 	chained bool
 
 	types    map[ast.Node]*value.Type
+	places   map[ast.Node]place
+	learned  map[outcome]facts
 	refs     []string
 	problems []Problem
 	varies   bool // calls now() or uuid(), or reads a name
@@ -49,8 +51,8 @@ var ( //nolint:gochecknoglobals // never written
 	spanType    = value.Of(value.Span)
 	anyList     = value.ListOf(anyType)
 	textList    = value.ListOf(textType)
-	nothingType = value.Of(value.Any)          // the items of []: joins with everything
-	emptyList   = value.ListOf(nothingType)    // the type of []
+	nothingType = value.Of(value.Any)                             // the items of []: joins with everything
+	emptyList   = value.ListOf(nothingType)                       // the type of []
 	emptyObject = &value.Type{Kind: value.Map, Elem: nothingType} // the type of {}
 )
 
@@ -80,7 +82,7 @@ func (c *checker) check(n ast.Node) *value.Type {
 	return t
 }
 
-func (c *checker) checkNode(n ast.Node) *value.Type { //nolint:gocyclo // a flat switch over the kinds of nodes
+func (c *checker) checkNode(n ast.Node) *value.Type {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return nilType
@@ -93,7 +95,7 @@ func (c *checker) checkNode(n ast.Node) *value.Type { //nolint:gocyclo // a flat
 	case *ast.StringNode:
 		return textType
 	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode:
-		t := c.place(n)
+		t := c.named(n)
 		c.refer(n)
 		return t
 	case *ast.PointerNode:
@@ -282,15 +284,15 @@ func (c *checker) pointer(n *ast.PointerNode) *value.Type {
 	return anyType
 }
 
-// place returns the type of a name, or of what lies below one.
-func (c *checker) place(n ast.Node) *value.Type {
+// named returns the type of a name, or of what lies below one.
+func (c *checker) named(n ast.Node) *value.Type {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
 		return c.name(n)
 	case *ast.ChainNode:
 		outer := c.chained
 		c.chained = false
-		t := c.place(n.Node)
+		t := c.named(n.Node)
 		if c.chained {
 			t = t.AsOptional()
 			if c.known.present[c.key(n)] {
@@ -372,6 +374,36 @@ func (c *checker) unknownName(n *ast.IdentifierNode) {
 	}
 }
 
+// place is where a member lies, found once: paths are as long as the source.
+type place struct {
+	key, path string
+	whole     bool
+}
+
+// placeOf returns key and path of a member, which c.key and c.path ask for at
+// each step down.
+func (c *checker) placeOf(n *ast.MemberNode) place {
+	if p, ok := c.places[n]; ok {
+		return p
+	}
+	var p place
+	if base := c.key(n.Node); base != "" {
+		switch name := n.Property.(type) {
+		case *ast.StringNode:
+			p.key = base + "." + name.Value
+		case *ast.IntegerNode:
+			p.key = fmt.Sprintf("%s.%d", base, name.Value)
+		}
+	}
+	base, whole := c.path(n.Node)
+	p.path = base
+	if name, ok := n.Property.(*ast.StringNode); ok && whole && base != "" {
+		p.path, p.whole = base+"."+name.Value, true
+	}
+	c.places[n] = p
+	return p
+}
+
 // key writes the path of n as facts know it, "" if n is no path: "steps.page",
 // "#1.email" for the item of the outermost predicate, "first(steps.list)".
 func (c *checker) key(n ast.Node) string {
@@ -385,16 +417,7 @@ func (c *checker) key(n ast.Node) string {
 			return fmt.Sprintf("#%d", len(c.loops))
 		}
 	case *ast.MemberNode:
-		base := c.key(n.Node)
-		if base == "" {
-			return ""
-		}
-		switch p := n.Property.(type) {
-		case *ast.StringNode:
-			return base + "." + p.Value
-		case *ast.IntegerNode:
-			return fmt.Sprintf("%s.%d", base, p.Value)
-		}
+		return c.placeOf(n).key
 	case *ast.BuiltinNode:
 		if (n.Name == "first" || n.Name == "last") && len(n.Arguments) == 1 {
 			if of := c.key(n.Arguments[0]); of != "" {
@@ -417,11 +440,8 @@ func (c *checker) path(n ast.Node) (path string, whole bool) {
 	case *ast.ChainNode:
 		return c.path(n.Node)
 	case *ast.MemberNode:
-		base, whole := c.path(n.Node)
-		if name, ok := n.Property.(*ast.StringNode); ok && whole && base != "" {
-			return base + "." + name.Value, true
-		}
-		return base, false
+		p := c.placeOf(n)
+		return p.path, p.whole
 	}
 	return "", false
 }

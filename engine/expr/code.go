@@ -49,7 +49,7 @@ func Compile(src string, s *Scope, want *value.Type) (*Code, []Problem) {
 	if s == nil {
 		s = NewScope()
 	}
-	c := &checker{src: text, scope: s, known: s.known, types: map[ast.Node]*value.Type{}}
+	c := &checker{src: text, scope: s, known: s.known, types: map[ast.Node]*value.Type{}, places: map[ast.Node]place{}, learned: map[outcome]facts{}}
 	typ := c.check(tree)
 	c.fit(tree, want)
 	if len(c.problems) > 0 {
@@ -159,6 +159,9 @@ func (c *Code) EvalBool(env *Env) (bool, error) {
 }
 
 func (c *Code) evaluate(env *Env, work int) (any, error) {
+	if env == nil {
+		env = &Env{}
+	}
 	var v any
 	var err error
 	if c.walk != nil {
@@ -232,6 +235,7 @@ func inForm(v any, depth int, left *int) (bool, error) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return false, errors.New("the result is not a number: is something divided by zero?")
 		}
+		plain = plain && v != math.Trunc(v) // whole numbers are int
 	case []any:
 		for _, e := range v {
 			ok, err := inForm(e, depth+1, left)

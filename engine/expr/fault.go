@@ -113,7 +113,7 @@ func (c *Code) wrongArgument(n ast.Node, wrong *argumentError) *EvalError {
 }
 
 // The sentences of expr's machine that carry something worth telling.
-var ( //nolint:gochecknoglobals // never written
+var (
 	fetchFault   = regexp.MustCompile(`^cannot fetch (.*) from (.*)$`)
 	rangeFault   = regexp.MustCompile(`^index out of range: (-?\d+) \(array length is (\d+)\)$`)
 	operandFault = regexp.MustCompile(`^invalid operation: (\S.*?) (\+|-|\*|/|%|\*\*|<|>|<=|>=) (\S.*)$`)
@@ -126,7 +126,7 @@ func (c *Code) machineFault(n ast.Node, message string) *EvalError {
 	}
 	if m := rangeFault.FindStringSubmatch(message); m != nil {
 		if member, ok := n.(*ast.MemberNode); ok {
-			return c.failure(n, fmt.Sprintf("item %s of %s does not exist: it has %s", m[1], c.src.show(member.Node), m[2]))
+			return c.failure(n, fmt.Sprintf("item %s of %s does not exist: it has %s items, counted from 0", m[1], c.src.show(member.Node), m[2]))
 		}
 	}
 	binary, isBinary := n.(*ast.BinaryNode)

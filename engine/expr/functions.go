@@ -142,7 +142,11 @@ func (c *checker) apply(n ast.Node, name string, args []ast.Node) *value.Type {
 	t, wrong := f.fixed(), ""
 	if f.typed != nil {
 		if t, wrong = f.typed(args, types); wrong != "" {
-			c.reportAt(n, codeArguments, f.signature(), "%s: %s", name, wrong)
+			hint := f.signature()
+			if wrong == itemsMayBeMissing {
+				hint = hintLeaveOut(c.src.show(args[0]))
+			}
+			c.reportAt(n, codeArguments, hint, "%s: %s", name, wrong)
 			return f.fixed()
 		}
 	}

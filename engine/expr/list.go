@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,7 +107,7 @@ func typedJoin(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 		return textType, ""
 	}
 	if e.Optional {
-		return nil, "items of the list may be missing"
+		return nil, itemsMayBeMissing
 	}
 	return nil, fmt.Sprintf("a list of texts or numbers is wanted, %s is given; map(list, .field) takes one field", types[0])
 }
@@ -125,7 +124,9 @@ func typedValues(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 	return value.ListOf(elem), ""
 }
 
-func typedPairs(_ []ast.Node, _ []*value.Type) (*value.Type, string) { return value.ListOf(anyList), "" }
+func typedPairs(_ []ast.Node, _ []*value.Type) (*value.Type, string) {
+	return value.ListOf(anyList), ""
+}
 
 func typedFromPairs(_ []ast.Node, _ []*value.Type) (*value.Type, string) {
 	return value.MapOf(anyType), ""
@@ -275,9 +276,12 @@ func runUniq(_ *state, args []any) (any, error) {
 	return out, nil
 }
 
-func runConcat(_ *state, args []any) (any, error) {
+func runConcat(st *state, args []any) (any, error) {
 	out := []any{}
 	for _, a := range args {
+		if err := st.spend(len(a.([]any))); err != nil {
+			return nil, err
+		}
 		out = append(out, a.([]any)...)
 	}
 	return out, nil
@@ -302,7 +306,8 @@ func runFlatten(st *state, args []any) (any, error) {
 		}
 		return nil
 	}
-	return out, errors.Join(add(args[0].([]any)))
+	err := add(args[0].([]any))
+	return out, err
 }
 
 func runChunk(_ *state, args []any) (any, error) {

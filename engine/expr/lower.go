@@ -55,7 +55,7 @@ func (l *lowering) call(n ast.Node, name string, args ...ast.Node) ast.Node {
 	return l.mark(n, &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args})
 }
 
-func (l *lowering) node(n ast.Node) ast.Node { //nolint:gocyclo // a flat switch over the kinds of nodes
+func (l *lowering) node(n ast.Node) ast.Node {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return l.mark(n, &ast.NilNode{})
@@ -143,23 +143,35 @@ func (l *lowering) binary(n *ast.BinaryNode) ast.Node {
 		}
 	}
 	left, right := l.node(n.Left), l.node(n.Right)
-	if l.loops > 0 {
-		switch n.Operator {
-		case "==", "!=", "in", "contains", "matches":
-			left, right = l.weighed(n.Left, left), l.weighed(n.Right, right)
+	switch n.Operator {
+	case "==", "!=":
+		if l.large(n.Left) && l.large(n.Right) {
+			equal := l.call(n, "$equal", left, right)
+			if n.Operator == "!=" {
+				return l.mark(n, &ast.UnaryNode{Operator: "not", Node: equal})
+			}
+			return equal
+		}
+	case "in":
+		if l.large(n.Right) {
+			right = l.call(n.Right, "$weigh", right)
+		}
+	case "contains", "matches":
+		if l.loops > 0 && !constantNode(n.Left) {
+			left = l.call(n.Left, "$weigh", left)
 		}
 	}
 	return l.mark(n, &ast.BinaryNode{Operator: n.Operator, Left: left, Right: right})
 }
 
-// weighed counts the size of a list or an object that an operator is going to
-// walk through, once for each item of the list around it.
-func (l *lowering) weighed(n, made ast.Node) ast.Node {
+// large reports whether n may be a list or an object, which an operator goes
+// through as a whole, and is not written out.
+func (l *lowering) large(n ast.Node) bool {
 	switch l.types[n].Kind {
 	case value.Any, value.List, value.Map, value.Object:
-		return l.call(n, "$weigh", made)
+		return !constantNode(n)
 	}
-	return made
+	return false
 }
 
 func (l *lowering) object(n *ast.MapNode) ast.Node {

@@ -17,16 +17,17 @@ import (
 // about, or itemsPerStep items or textPerStep bytes that a function goes through.
 const (
 	maxWork      = 1_000_000
-	itemsPerStep = 8
+	itemsPerStep = 4
 	textPerStep  = 64
 )
 
-var ( //nolint:gochecknoglobals // sentinels and a table, never written
+var (
 	errTooMuchWork = errors.New("this expression does too much work: it goes through more than 1,000,000 items")
 	errTooMuchData = errors.New("this expression makes too much data: more than 1,000,000 items")
-
-	machineFunctions = makeMachineFunctions()
+	errTooLong     = errors.New("this makes too long a text")
 )
+
+var machineFunctions = makeMachineFunctions() //nolint:gochecknoglobals // never written
 
 // state is what one evaluation keeps.
 type state struct {
@@ -67,6 +68,7 @@ func makeMachineFunctions() conf.FunctionsTable {
 	}
 	add("$count", func(st *state, _ []any) (any, error) { return nil, st.spend(1) })
 	add("$weigh", weigh)
+	add("$equal", equalAll)
 	add("$truth", needTruth)
 	add("$list", needList)
 	add("$key", needKey)
@@ -157,6 +159,8 @@ func breadth(v any) int {
 		return len(v) / textPerStep
 	case []any:
 		return len(v) / itemsPerStep
+	case []int:
+		return len(v) / itemsPerStep
 	case map[string]any:
 		return len(v) / itemsPerStep
 	}
@@ -188,6 +192,43 @@ func size(v any, most int) int {
 
 func weigh(st *state, args []any) (any, error) { return args[0], st.spend(size(args[0], maxWork)) }
 
+// equalAll compares all of two values; 1 and 1.0 are equal in a list, too.
+func equalAll(st *state, args []any) (any, error) {
+	if err := st.spend(min(size(args[0], maxWork), size(args[1], maxWork))); err != nil {
+		return nil, err
+	}
+	return equal(args[0], args[1]), nil
+}
+
+func equal(a, b any) bool {
+	if m, ok := a.(map[string]any); ok {
+		other, ok := b.(map[string]any)
+		if !ok || len(m) != len(other) {
+			return false
+		}
+		for k, v := range m {
+			if w, ok := other[k]; !ok || !equal(v, w) {
+				return false
+			}
+		}
+		return true
+	}
+	list, err := listOf(a)
+	other, err2 := listOf(b)
+	if err != nil || err2 != nil {
+		return err != nil && err2 != nil && runtime.Equal(a, b)
+	}
+	if len(list) != len(other) {
+		return false
+	}
+	for i := range list {
+		if !equal(list[i], other[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func needTruth(_ *state, args []any) (any, error) {
 	switch v := args[0].(type) {
 	case bool:
@@ -199,10 +240,10 @@ func needTruth(_ *state, args []any) (any, error) {
 	}
 }
 
-func needList(_ *state, args []any) (any, error) {
+func needList(st *state, args []any) (any, error) {
 	switch v := args[0].(type) {
 	case []any, []int:
-		return v, nil
+		return v, st.spend(1 + breadth(v))
 	case nil:
 		return nil, &argumentError{}
 	default:
@@ -296,7 +337,7 @@ func plainGroups(_ *state, args []any) (any, error) {
 	for k, list := range groups {
 		name, ok := k.(string)
 		if !ok {
-			return nil, fmt.Errorf("groupBy groups by text, %s is given", kindWord(k))
+			return nil, fmt.Errorf("text is wanted, %s is given", kindWord(k))
 		}
 		object[name] = list
 	}

@@ -13,7 +13,7 @@ import (
 
 // member types base.name, base["name"], base[0], each also with ?. before it.
 func (c *checker) member(n *ast.MemberNode) *value.Type {
-	base := c.place(n.Node)
+	base := c.named(n.Node)
 	if _, ok := n.Property.(*ast.StringNode); !ok {
 		c.check(n.Property)
 	}

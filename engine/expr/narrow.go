@@ -10,9 +10,25 @@ import (
 	"patchbay/engine/value"
 )
 
+// outcome is a condition and what it came out as.
+type outcome struct {
+	condition ast.Node
+	holds     bool
+}
+
 // factsOf returns what is known once the condition n, which has been checked,
-// came out true (holds) or false.
+// came out true (holds) or false. Each is found out once: and below or below
+// and would double the work at each step down.
 func (c *checker) factsOf(n ast.Node, holds bool) facts {
+	f, ok := c.learned[outcome{n, holds}]
+	if !ok {
+		f = c.learn(n, holds)
+		c.learned[outcome{n, holds}] = f
+	}
+	return f
+}
+
+func (c *checker) learn(n ast.Node, holds bool) facts {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {

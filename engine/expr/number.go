@@ -59,7 +59,7 @@ func typedExtreme(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 			a = elemOf(a)
 		}
 		if a.MayBeNil() {
-			return nil, "items of the list may be missing"
+			return nil, itemsMayBeMissing
 		}
 		if !a.IsAny() && !isNumber(a) && !isText(a) && !isMoment(a) {
 			return nil, fmt.Sprintf("numbers, texts or times are wanted, %s is given", a)

@@ -53,7 +53,7 @@ func (c *checker) binary(n *ast.BinaryNode) *value.Type {
 	left, right := c.value(n.Left), c.value(n.Right)
 	t := operation(n.Operator, left, right)
 	if t == nil {
-		c.reportAt(n, codeOperator, c.operatorHint(n, left, right), "%q does not work on %s and %s", n.Operator, left, right)
+		c.reportAt(n, codeOperator, c.operatorHint(n, left, right), "%q does not work on %s and %s", n.Operator, inWords(left), inWords(right))
 		return anyType
 	}
 	if n.Operator == "matches" {
@@ -158,6 +158,8 @@ func subtraction(a, b *value.Type) *value.Type {
 func (c *checker) operatorHint(n *ast.BinaryNode, a, b *value.Type) string {
 	left, right := c.src.show(n.Left), c.src.show(n.Right)
 	switch {
+	case n.Operator != "+" && isNumber(a) && isQuotedNumber(n.Right), n.Operator != "+" && isNumber(b) && isQuotedNumber(n.Left):
+		return "a number is written without quotes"
 	case isDateText(a) && isMoment(b):
 		return fmt.Sprintf("%s makes a time of the text", reader(a, left))
 	case isMoment(a) && isDateText(b):
@@ -184,6 +186,16 @@ func (c *checker) operatorHint(n *ast.BinaryNode, a, b *value.Type) string {
 	return ""
 }
 
+// isQuotedNumber reports whether n is a number written as a text, such as "3".
+func isQuotedNumber(n ast.Node) bool {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		return false
+	}
+	_, err := strconv.ParseFloat(s.Value, 64)
+	return err == nil
+}
+
 func reader(t *value.Type, shown string) string {
 	if t.Kind == value.Duration {
 		return "duration(" + shown + ")"
@@ -199,11 +211,16 @@ func (c *checker) equality(at, a ast.Node, ta *value.Type, b ast.Node, tb *value
 	if comparable(ta, tb) {
 		return
 	}
+	if ta.Kind == value.Enum && tb.Kind == value.Enum {
+		hint := fmt.Sprintf("values: %s; %s", strings.Join(ta.Values, ", "), strings.Join(tb.Values, ", "))
+		c.reportAt(at, codeNeverEqual, hint, "%s and %s have no value in common", c.src.show(a), c.src.show(b))
+		return
+	}
 	hint := ""
-	if n, ok := at.(*ast.BinaryNode); ok {
+	if n, ok := at.(*ast.BinaryNode); ok && n.Operator != "in" {
 		hint = c.operatorHint(n, ta, tb)
 	}
-	c.reportAt(at, codeOperator, hint, "%s and %s are never equal", ta.AsPresent(), tb.AsPresent())
+	c.reportAt(at, codeOperator, hint, "%s and %s are never equal", inWords(ta), inWords(tb))
 }
 
 // inEnum tells a literal text that is none of the values of enum, the type of
@@ -276,6 +293,14 @@ func comparable(a, b *value.Type) bool {
 	}
 	isObject := func(t *value.Type) bool { return t.Kind == value.Object || t.Kind == value.Map }
 	return a.Kind == b.Kind || isNumber(a) && isNumber(b) || isText(a) && isText(b) || isObject(a) && isObject(b)
+}
+
+// inWords tells a date that is text from one that can be calculated with.
+func inWords(t *value.Type) string {
+	if isDateText(t) {
+		return t.AsPresent().String() + " (as text)"
+	}
+	return t.AsPresent().String()
 }
 
 func isNumber(t *value.Type) bool { return t.Kind == value.Integer || t.Kind == value.Number }

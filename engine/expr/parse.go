@@ -13,19 +13,23 @@ import (
 
 // The codes of this package's problems.
 const (
-	codeSyntax       = "F100" // the expression cannot be read
-	codeUnclosed     = "F101" // "${{" without "}}"
-	codeName         = "F300" // unknown name
-	codeField        = "F301" // unknown field
-	codeFunction     = "F302" // unknown function
-	codeNotHere      = "F303" // a name that exists, but not at this place
-	codeStep         = "F304" // unknown step
-	codeTaken        = "F306" // let gives a name that has a meaning already
-	codeMissing      = "F310" // may be missing where a value is needed
-	codeOperator     = "F320" // an operator does not work on these types
-	codeArguments    = "F330" // a function is given the wrong things
-	codeNeverEqual   = "F340" // a comparison that can never be true
-	codeWrongType    = "F350" // another type is wanted at this place
+	codeSyntax     = "F100" // the expression cannot be read
+	codeUnclosed   = "F101" // "${{" without "}}"
+	codeName       = "F300" // unknown name
+	codeField      = "F301" // unknown field
+	codeFunction   = "F302" // unknown function
+	codeNotHere    = "F303" // a name that exists, but not at this place
+	codeStep       = "F304" // unknown step
+	codeTaken      = "F306" // let gives a name that has a meaning already
+	codeMissing    = "F310" // may be missing where a value is needed
+	codeOperator   = "F320" // an operator does not work on these types
+	codeArguments  = "F330" // a function is given the wrong things
+	codeNeverEqual = "F340" // a comparison that can never be true
+	codeWrongType  = "F350" // another type is wanted at this place
+)
+
+// Sentences that are said at more than one place, or are long.
+const (
 	errorTooComplex  = "the expression is too complex"
 	wordEndTooEarly  = "the expression ends too early"
 	hintCompare      = `two values are compared with ==`
@@ -68,6 +72,11 @@ func syntaxProblem(s *source, err error) *Problem {
 			p.Hint = fmt.Sprintf("%q is opened and not closed", open)
 		}
 	}
+	if strings.IndexByte(")]}", s.opens(fault.Location)) >= 0 && p.Hint == "" {
+		if open := s.unclosed(); open != "" {
+			p.Hint = fmt.Sprintf("%q is opened and not closed", open)
+		}
+	}
 	if p.From == p.To && p.From > 0 && p.To == len(s.text) {
 		p.From--
 	}
@@ -91,6 +100,8 @@ func syntaxWords(found string) (message, hint string) {
 		return unexpected(t[1], strings.Trim(t[2], `"`))
 	}
 	switch {
+	case strings.HasPrefix(found, "unexpected end"):
+		return wordEndTooEarly, ""
 	case found == "literal not terminated":
 		return "a quote is opened and not closed", ""
 	case found == "unclosed comment":
@@ -129,8 +140,8 @@ func unexpected(kind, text string) (message, hint string) {
 		return fmt.Sprintf("%q has no meaning here", text), hintAndOr
 	case text == "#" || text == ".":
 		return fmt.Sprintf("%q stands for the item of a list and has a meaning only inside filter, map and the like", text), ""
-	case text == "===":
-		return `"===" has no meaning here`, hintCompare
+	case text == ":":
+		return `":" has no meaning here`, `an object made of each item needs braces of its own: map(list, { {"name": .name} })`
 	case kind == "Identifier" || kind == "Number" || kind == "String" || kind == "Bytes":
 		return fmt.Sprintf("%s is not expected here", shownToken(kind, text)), "an operator or a comma may be missing before it"
 	}

@@ -32,10 +32,14 @@ func NewScope(fields ...value.Field) *Scope {
 	return s
 }
 
-// With returns the scope with a top-level name added, or replaced; what was
-// known about a name that is replaced is forgotten.
+// With returns the scope with a top-level name added, or replaced. What was
+// known about that name is forgotten, also that it was [Scope.Missing].
 func (s *Scope) With(f value.Field) *Scope {
 	n := *s
+	if _, ok := s.absent[f.Name]; ok {
+		n.absent = maps.Clone(s.absent)
+		delete(n.absent, f.Name)
+	}
 	n.fields = slices.Clone(s.fields)
 	n.known = s.known.without(f.Name)
 	for i := range n.fields {

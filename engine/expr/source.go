@@ -59,7 +59,7 @@ func newSource(text string) (*source, *Problem) {
 				}
 			}
 		case ')', ']', '}':
-			if len(open) > 0 {
+			if len(open) > 0 && strings.IndexByte("([{", text[open[len(open)-1]]) == strings.IndexByte(")]}", b) {
 				s.closes[open[len(open)-1]] = i + 1
 				open = open[:len(open)-1]
 			}
@@ -118,29 +118,62 @@ func (a span) join(b span) span {
 // span returns the part of the source that node n was read from, without the
 // parentheses around it.
 func (s *source) span(n ast.Node) span {
+	open := s.opening(n)
 	own := s.at(n.Location())
-	for _, child := range children(n) {
-		own = own.join(s.span(child))
-	}
-	var open int
 	switch n := n.(type) {
-	case *ast.ArrayNode, *ast.MapNode, *ast.SliceNode:
-		open = s.byte(n.Location().From)
-	case *ast.MemberNode:
-		if s.opens(n.Location()) != '[' {
-			return own
+	case *ast.ConditionalNode, *ast.PairNode:
+		own = span{} // expr notes the place of another token
+	case *ast.VariableDeclaratorNode:
+		own.from = max(0, strings.LastIndex(s.text[:own.from], "let"))
+	case *ast.CallNode:
+		if _, ok := n.Callee.(*ast.IdentifierNode); !ok {
+			own = span{}
 		}
-		open = s.byte(n.Location().From)
-	case *ast.CallNode, *ast.BuiltinNode:
-		at := s.at(n.Location()).to
-		open = at + len(s.text[at:]) - len(strings.TrimLeft(s.text[at:], " \t\r\n"))
-	default:
-		return own
 	}
-	if end, ok := s.closes[open]; ok {
+	for _, child := range children(n) {
+		own = own.join(s.withParentheses(s.span(child), open))
+	}
+	if end, ok := s.closes[open]; ok && open >= 0 {
 		own.to = max(own.to, end)
 	}
+	if n, ok := n.(*ast.ConditionalNode); ok && !n.Ternary {
+		own.from = max(0, strings.LastIndex(s.text[:own.from], "if"))
+		own.to = s.afterSpaces(own.to)
+		own.to = min(own.to+1, len(s.text)) // the brace
+	}
 	return own
+}
+
+// opening returns the byte of the bracket that belongs to n, -1 if none does.
+func (s *source) opening(n ast.Node) int {
+	switch n := n.(type) {
+	case *ast.ArrayNode, *ast.MapNode, *ast.SliceNode:
+		return s.byte(n.Location().From)
+	case *ast.MemberNode:
+		if s.opens(n.Location()) == '[' {
+			return s.byte(n.Location().From)
+		}
+	case *ast.CallNode, *ast.BuiltinNode:
+		return s.afterSpaces(s.at(n.Location()).to)
+	}
+	return -1
+}
+
+func (s *source) afterSpaces(at int) int {
+	return at + len(s.text[at:]) - len(strings.TrimLeft(s.text[at:], " \t\r\n"))
+}
+
+// withParentheses widens part by the parentheses around it. The one at open is
+// that of a call, and not widened over.
+func (s *source) withParentheses(part span, open int) span {
+	for {
+		at := len(strings.TrimRight(s.text[:part.from], " \t\r\n")) - 1
+		end, ok := s.closes[at]
+		if !ok || at == open || s.text[at] != '(' || s.afterSpaces(part.to) != end-1 {
+			return part
+		}
+		part = span{at, end}
+	}
 }
 
 func (s *source) opens(loc file.Location) byte {
@@ -168,7 +201,7 @@ func (s *source) show(n ast.Node) string {
 }
 
 // children returns the nodes directly below n, in the order of the source.
-func children(n ast.Node) []ast.Node { //nolint:gocyclo // a flat switch over the kinds of nodes
+func children(n ast.Node) []ast.Node {
 	switch n := n.(type) {
 	case *ast.UnaryNode:
 		return []ast.Node{n.Node}

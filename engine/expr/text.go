@@ -18,8 +18,6 @@ import (
 // longestText is how many bytes a text made by an expression may have.
 const longestText = 10 << 20
 
-var errTooLong = errors.New("this makes too long a text") //nolint:gochecknoglobals // a sentinel
-
 func textFunctions() []function {
 	s, sep := textParam("text"), textParam("separator")
 	return []function{
@@ -38,7 +36,7 @@ func textFunctions() []function {
 		{name: "string", params: []param{anyParam("value")}, result: "string", help: "makes text of a value", example: `string(12.5) → "12.5"`, deep: true, run: runString},
 		{name: "html", params: []param{s}, result: "string", help: "makes text safe inside HTML", example: `html("a < b") → "a &lt; b"`, run: onText(html.EscapeString)},
 		{name: "mrkdwn", params: []param{s}, result: "string", help: "makes text safe inside a Slack message", example: `mrkdwn("<!channel>") → "&lt;!channel&gt;"`, run: onText(escapeSlack)},
-		{name: "sha256", params: []param{s}, result: "string", help: "is the SHA-256 of the text, in hexadecimal", example: `sha256("") → "e3b0c442…"`, run: onText(sha256Hex)},
+		{name: "sha256", params: []param{s}, result: "string", help: "is the SHA-256 of the text, in hexadecimal", example: `sha256("abc") → "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`, run: onText(sha256Hex)},
 		{name: "base64", params: []param{s}, result: "string", help: "writes the text in base64", example: `base64("hi") → "aGk="`, run: onText(encodeBase64)},
 		{name: "toBase64", params: []param{s}, result: "string", help: "is base64 by another name", example: `toBase64("hi") → "aGk="`, run: onText(encodeBase64)},
 		{name: "fromBase64", params: []param{s}, result: "string", help: "reads base64", example: `fromBase64("aGk=") → "hi"`, run: runFromBase64},
@@ -108,7 +106,7 @@ func runRepeat(st *state, args []any) (any, error) {
 	return strings.Repeat(s, times), st.spend(len(s) * times / textPerStep)
 }
 
-func runSplit(_ *state, args []any) (any, error) {
+func runSplit(st *state, args []any) (any, error) {
 	most := -1
 	if len(args) > 2 {
 		most = args[2].(int)
@@ -118,7 +116,7 @@ func runSplit(_ *state, args []any) (any, error) {
 	for i, p := range parts {
 		list[i] = p
 	}
-	return list, nil
+	return list, st.spend(len(list))
 }
 
 func runString(_ *state, args []any) (any, error) { return textOf(args[0]) }

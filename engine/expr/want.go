@@ -62,8 +62,19 @@ func (c *checker) fitType(n ast.Node, want *value.Type) {
 	case "may be missing":
 		c.reportAt(n, codeMissing, c.guard(n, t), "%s may be missing", c.src.show(n))
 	default:
+		if strings.HasSuffix(reason, itemsMayBeMissing) {
+			c.reportAt(n, codeWrongType, hintLeaveOut(c.src.show(n)), "%s", reason)
+			return
+		}
 		c.reportAt(n, codeWrongType, convertHint(c.src.show(n), t, want), "%s", reason)
 	}
+}
+
+// itemsMayBeMissing ends the reasons that speak of the items of a list.
+const itemsMayBeMissing = "items of the list may be missing"
+
+func hintLeaveOut(shown string) string {
+	return fmt.Sprintf("filter(%s, # != nil) leaves out what is missing", shown)
 }
 
 // convertHint says how to make a value of type want of one of type t.
@@ -95,6 +106,9 @@ func (c *checker) fitLiteral(n ast.Node, v any, want *value.Type) {
 		return
 	}
 	part, hint, fix := c.src.span(n), "", ""
+	if isNumber(want) && isQuotedNumber(n) {
+		hint, fix = "a number is written without quotes", v.(string)
+	}
 	if s, ok := v.(string); ok && want.Kind == value.Enum {
 		hint = "values: " + strings.Join(want.Values, ", ")
 		if near := diag.Nearest(s, want.Values); near != "" {

@@ -179,7 +179,7 @@ func (c *connectionCheck) field(made *Connection, in *Input) {
 		switch {
 		case in.Default != nil && in.Default.IsConst():
 			made.Fields[in.Name] = in.Default.Const
-		case in.Required():
+		case in.Required(), in.FromToken != "" && !in.Optional && made.Auth.Type != AuthOAuth2Code:
 			c.add(diag.Finding{
 				Pos: c.spec.Name.Pos, Width: width(c.spec.Name.Value), Code: "F253",
 				Message: fmt.Sprintf("the connection %q lacks the field %q", c.spec.Name.Value, in.Name), Hint: in.Label,

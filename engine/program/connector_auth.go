@@ -113,6 +113,10 @@ func (c *connectorCheck) authScopes(a *spec.Auth, made *Auth) {
 	case a.Scopes == nil:
 	case a.Scopes.Kind == spec.List:
 		for _, item := range a.Scopes.Items {
+			if item.Text.Value == "auto" {
+				made.ScopesAuto = true
+				continue
+			}
 			made.Scopes = append(made.Scopes, item.Text.Value)
 		}
 	case a.Scopes.Text.Value == "auto":

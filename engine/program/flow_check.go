@@ -58,9 +58,9 @@ func (c *flowCheck) all() {
 		m.RunTime, m.Queue = c.duration(s.Limits.RunTime), c.number(s.Limits.Queue, 0)
 	}
 	c.uses()
-	c.collect(s.Steps)
-	c.collect(s.OnError)
-	c.collect(s.Finally)
+	for _, steps := range [][]*spec.Step{s.Steps, s.OnError, s.Finally} {
+		c.collect(steps)
+	}
 	types := newTypes(&c.report, "", nil)
 	m.Inputs = types.inputs(s.Inputs, expr.NewScope())
 	c.triggers(types)
@@ -152,7 +152,7 @@ func (c *flowCheck) connectionScope() *value.Type {
 		for _, in := range use.Connector.Fields {
 			if !in.Secret {
 				f := in.Field
-				if !in.Required() && in.Default == nil {
+				if in.Optional && in.Default == nil {
 					f.Type = f.Type.AsOptional()
 				}
 				ct.Fields = append(ct.Fields, f)
@@ -269,11 +269,12 @@ func (c *flowCheck) role(t spec.Text) (*Use, string) {
 		c.nameAt(t.Pos, role, f, names)
 		return nil, ""
 	}
+	// Entered first, so that a connection that is missing is told once.
 	use := &Use{Role: role, Connector: k}
+	c.made.Uses[role] = use
 	if k.NeedsConnection() {
 		use.Connection = c.defaultConnection(t, k)
 	}
-	c.made.Uses[role] = use
 	return use, name
 }
 
@@ -300,7 +301,7 @@ func (c *flowCheck) defaultConnection(t spec.Text, k *Connector) string {
 	return ""
 }
 
-// collect enters the ids of all steps of the flow.
+// collect enters the ids and the roles of all steps of the flow.
 func (c *flowCheck) collect(steps []*spec.Step) {
 	for _, s := range steps {
 		if s.ID.Given() {
@@ -313,6 +314,10 @@ func (c *flowCheck) collect(steps []*spec.Step) {
 			} else {
 				c.ids[s.ID.Value] = s.ID
 			}
+		}
+		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.set.Connectors[role] != nil {
+			// Known before any expression is checked, for connection.<role>.
+			c.role(s.Action)
 		}
 		c.collect(s.Steps)
 		for _, b := range slices.Concat(s.Parallel, s.Switch) {

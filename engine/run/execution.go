@@ -138,7 +138,7 @@ func (x *execution) connectionOf(use *program.Use) string { return use.Connectio
 // begin checks the conditions of the flow and computes its inputs and vars.
 // It reports whether the run has ended with that.
 func (x *execution) begin(ctx context.Context, f *frame) (bool, error) {
-	inputs, err := Inputs(x.flow.Inputs, x.run.Inputs)
+	inputs, err := program.FillInputs(x.flow.Inputs, x.run.Inputs)
 	if err != nil {
 		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "%s", err)})
 	}
@@ -184,38 +184,6 @@ func (x *execution) vars(f *frame) (map[string]any, error) {
 		vars[v.Name] = got
 	}
 	return vars, nil
-}
-
-// Inputs returns the inputs of a flow: those given, and the defaults of the
-// others. A name that is unknown, missing, or of the wrong type is an error.
-func Inputs(declared []*program.Input, given map[string]any) (map[string]any, error) {
-	out := map[string]any{}
-	for _, in := range declared {
-		v, ok := given[in.Name]
-		switch {
-		case ok && v != nil:
-			if reason := value.MismatchValue(v, in.Type); reason != "" {
-				return nil, fmt.Errorf("the input %q: %s", in.Name, reason)
-			}
-			out[in.Name] = v
-		case in.Default != nil:
-			d, err := in.Default.Eval(&expr.Env{})
-			if err != nil {
-				return nil, fmt.Errorf("the input %q: %w", in.Name, err)
-			}
-			out[in.Name] = d
-		case in.Required():
-			return nil, fmt.Errorf("the input %q is missing", in.Name)
-		default:
-			out[in.Name] = nil
-		}
-	}
-	for name := range given {
-		if _, ok := out[name]; !ok {
-			return nil, fmt.Errorf("there is no input %q", name)
-		}
-	}
-	return out, nil
 }
 
 // afterwards runs on_error behind a failure and finally behind every end. The

@@ -419,7 +419,7 @@ func (x *execution) call(ctx context.Context, s *program.Step, f *frame, path st
 
 // inside begins, walks through and leaves a called flow.
 func (x *execution) inside(ctx context.Context, in *frame, with map[string]any) (*end, any) {
-	inputs, err := Inputs(in.flow.Inputs, with)
+	inputs, err := program.FillInputs(in.flow.Inputs, with)
 	if err != nil {
 		return broken("%s: %s", in.flow.Name, err), nil
 	}

@@ -68,8 +68,6 @@ func newCredential(k *program.Connector, a *program.Auth) *credential {
 		c.pieces = strings.Split(text(a.Value), hole)
 	case program.AuthBasic:
 		c.pieces = strings.Split(text(a.Username)+":"+text(a.Password), hole)
-		c.token = false
-		c.query = "" // the text is compared once it is decoded
 		c.header = basicHeader
 	default:
 		c.token = true
@@ -163,7 +161,7 @@ func unauthorized(missing, expired bool) *problem {
 	return refuse(http.StatusUnauthorized, value.ClassAuth, "%s", message)
 }
 
-// secrets returns the inputs with those that are secret masked.
+// masked returns the inputs with those that are secret masked.
 func masked(a *program.Action, inputs map[string]any) map[string]any {
 	out := maps.Clone(inputs)
 	for _, in := range a.Input {

@@ -18,7 +18,12 @@ type window struct {
 	calls int
 }
 
-const mostWindows = 10_000
+const (
+	mostWindows = 10_000
+	// mostJitter is forgiven: a client counts from when it sends, not from when
+	// a request arrives.
+	mostJitter = 250 * time.Millisecond
+)
 
 // spend counts a call against every declared limit that it comes under. What
 // the vendor tells about the limits goes into header; the problem is a 429.
@@ -85,7 +90,7 @@ func (v *service) window(b budget, now time.Time) *window {
 			}
 		}
 	}
-	w := &window{ends: now.Add(b.Per)}
+	w := &window{ends: now.Add(b.Per - min(b.Per/50, mostJitter))}
 	v.budgets[b.key] = w
 	return w
 }

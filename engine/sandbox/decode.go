@@ -17,8 +17,12 @@ import (
 
 // constants checks what every request of the action must carry: its headers
 // and the values it always sends.
-func (st *stage) constants(a *program.Action, req *request) *problem {
+func (st *stage) constants(a *program.Action, req *request, inputs map[string]any) *problem {
+	env := &expr.Env{Names: map[string]any{"input": inputs, "connection": st.connection}}
 	for _, h := range a.Headers {
+		if v, err := h.Value.Eval(env); err != nil || v == nil {
+			continue // a header of a value that is left out is left out too
+		}
 		got := req.header.Get(h.Name)
 		want := textOf(h.Value.Const)
 		switch {
@@ -32,7 +36,7 @@ func (st *stage) constants(a *program.Action, req *request) *problem {
 	}
 	for _, s := range a.Send {
 		if s.Value.IsConst() && !req.holds(s.Place, s.Value.Const) {
-			return invalid("%s must be %s", nameOf(s.Place), shown(s.Value.Const))
+			return invalid("%s must always be %s", nameOf(s.Place), written(s.Value.Const))
 		}
 	}
 	return nil
@@ -302,6 +306,15 @@ func shown(v any) string {
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// written returns a value as it is written.
+func written(v any) string {
+	data, err := value.Encode(v)
+	if err != nil {
+		return shown(v)
+	}
+	return string(data)
 }
 
 // textOf returns a scalar as it stands in a query or a header.

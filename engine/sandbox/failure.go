@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"patchbay/engine/diag"
 )
 
 // FailureKind is a way in which an answer goes wrong.
@@ -34,7 +32,7 @@ func failureKinds() []string {
 // Failure makes the next answers of a vendor go wrong.
 type Failure struct {
 	Connector string // its id
-	Action    string // its name inside the connector or its id; "" for every action
+	Action    string // its name inside the connector, its id, or "oauth.token"; "" for everything
 	Kind      FailureKind
 	Status    int  // of the kind status; 0 for 503
 	Count     int  // how many answers; 0 for one, below 0 for all until Reset
@@ -52,8 +50,8 @@ func (s *Sandbox) Fail(f Failure) error {
 		return errors.New("fail: the connector is missing")
 	}
 	if !slices.Contains(failureKinds(), string(f.Kind)) {
-		return fmt.Errorf("fail %s: %q is no way to fail; the ways are %s%s",
-			f.Connector, f.Kind, strings.Join(failureKinds(), ", "), meant(string(f.Kind), failureKinds()))
+		return fmt.Errorf("fail %s: %q is no way to fail; the ways are %s",
+			f.Connector, f.Kind, strings.Join(failureKinds(), ", "))
 	}
 	if f.Kind == FailStatus && f.Status == 0 {
 		f.Status = 503
@@ -71,13 +69,6 @@ func (s *Sandbox) Fail(f Failure) error {
 	defer s.mu.Unlock()
 	s.failures = append(s.failures, &f)
 	return nil
-}
-
-func meant(word string, words []string) string {
-	if near := diag.Nearest(word, words); near != "" {
-		return "; is " + near + " meant?"
-	}
-	return ""
 }
 
 // failing takes the next failure meant for an answer, nil where it may succeed.

@@ -21,10 +21,7 @@ type stage struct {
 }
 
 func newStage(k *program.Connector) *stage {
-	st := &stage{connector: k, connection: map[string]any{}, fixtures: map[string]string{}}
-	if u, err := url.Parse(k.BaseURL); err == nil {
-		st.base = strings.TrimSuffix(u.EscapedPath(), "/")
-	}
+	st := &stage{connector: k, base: basePath(k), connection: map[string]any{}, fixtures: map[string]string{}}
 	for name, v := range program.SandboxConnection(k).Fields {
 		st.connection[name] = v
 	}
@@ -34,12 +31,27 @@ func newStage(k *program.Connector) *stage {
 		}
 	}
 	st.credentials = newCredentials(k)
-	if k.Sandbox != nil {
-		for name, store := range k.Sandbox.Stores {
-			st.fixtures[name] = fingerprint(store.Items)
-		}
+	for name, store := range st.stores() {
+		st.fixtures[name] = fingerprint(store.Items)
 	}
 	return st
+}
+
+// basePath is the path of a connector's base address.
+func basePath(k *program.Connector) string {
+	u, err := url.Parse(k.BaseURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// stores returns what the vendor has at first.
+func (st *stage) stores() map[string]*program.SandboxStore {
+	if st.connector.Sandbox == nil {
+		return nil
+	}
+	return st.connector.Sandbox.Stores
 }
 
 // played returns how the action is to be answered, nil where nothing is said.
@@ -137,8 +149,11 @@ func (r *route) match(path string) (map[string]string, bool) {
 
 // takes reports whether the route answers to the HTTP method.
 func (r *route) takes(method string) bool {
-	return r.action.Method == method || r.action.Method == "{method}"
+	return r.action.Method == method || r.action.Method == anyMethod
 }
+
+// anyMethod is the method of an action whose input says which.
+const anyMethod = "{method}"
 
 // candidate is a route that a request may mean.
 type candidate struct {
@@ -191,6 +206,9 @@ func moreSpecific(a, b *route) bool {
 	if a.whole != b.whole {
 		return b.whole
 	}
+	if anyA, anyB := a.action.Method == anyMethod, b.action.Method == anyMethod; anyA != anyB {
+		return anyB
+	}
 	if a.holes != b.holes {
 		return a.holes < b.holes
 	}
@@ -228,6 +246,10 @@ func (req *request) fit(r *route) int {
 	if p := r.action.Paginate; p != nil {
 		declare(declared, p.Param)
 		declare(declared, p.SizeAt)
+		score += inputThere * (len(req.texts(p.Param)) + len(req.texts(p.SizeAt)))
+	}
+	if wantsJSON := req.header.Get("Accept") == "application/json"; wantsJSON == (r.action.Output.Decode == program.DecodeJSON) {
+		score++
 	}
 	for _, in := range r.action.Input {
 		declare(declared, in.Place)

@@ -48,13 +48,14 @@ type Sandbox struct {
 
 	mu       sync.Mutex
 	services map[string]*service // by the connector's id
-	stages   map[string]*stage   // by the connector's id, at its newest version
+	stages   map[*program.Connector]*stage
 	failures []*Failure
 }
 
 const (
 	mostEffects = 10_000
 	mostMails   = 1_000
+	mostStages  = 256
 	sendingTime = 15 * time.Second
 )
 
@@ -66,7 +67,7 @@ func New(opt Options) *Sandbox {
 		effects:  newRing[Effect](mostEffects),
 		mails:    newRing[Mail](mostMails),
 		services: map[string]*service{},
-		stages:   map[string]*stage{},
+		stages:   map[*program.Connector]*stage{},
 	}
 	if s.connectors == nil {
 		s.connectors = func() []*program.Connector { return nil }
@@ -145,17 +146,29 @@ func (s *Sandbox) service(id string) *service {
 	return v
 }
 
-// stage returns the connector made ready to be played. The newest version is
-// kept ready; older ones, which only runs that are pinned to them use, are
-// kept by their [Sandbox.Transport].
+// stage returns the connector made ready to be played. Those of older versions
+// are dropped now and then; who needs one again gets it anew.
 func (s *Sandbox) stage(k *program.Connector) *stage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st, ok := s.stages[k.ID]; ok && st.connector == k {
+	if st, ok := s.stages[k]; ok {
 		return st
 	}
+	if len(s.stages) >= mostStages {
+		clear(s.stages)
+	}
 	st := newStage(k)
-	s.stages[k.ID] = st
+	s.stages[k] = st
+	return st
+}
+
+// live returns the live version of the connector that a stage plays. A run
+// that is pinned to an older version makes its calls in that version's words,
+// but the vendor behind them is the one of today, with its data.
+func (s *Sandbox) live(st *stage) *stage {
+	if k, ok := s.connector(st.connector.ID); ok {
+		return s.stage(k)
+	}
 	return st
 }
 
@@ -185,7 +198,8 @@ func (r *ring[T]) add(e T) {
 func (r *ring[T]) all() []T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Concat(r.entries[r.next:], r.entries[:r.next])
+	all := make([]T, 0, len(r.entries))
+	return append(append(all, r.entries[r.next:]...), r.entries[:r.next]...)
 }
 
 func (r *ring[T]) clear() {

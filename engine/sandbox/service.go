@@ -170,14 +170,14 @@ func (v *service) reset(ctx context.Context) error {
 
 // store returns the records of a store: those of the fixture at first, and
 // again once the fixture was edited. The caller holds the lock.
-func (v *service) store(st *stage, name string) *records {
+func (v *service) store(live *stage, name string) *records {
 	r, ok := v.stores[name]
-	fixture := st.fixtures[name]
+	fixture := live.fixtures[name]
 	if ok && r.fixture == fixture {
 		return r
 	}
 	r = &records{fixture: fixture}
-	if s := st.connector.Sandbox.Stores[name]; s != nil {
+	if s := live.stores()[name]; s != nil {
 		r.items = append(r.items, s.Items...)
 	}
 	v.stores[name] = r

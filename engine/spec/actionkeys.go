@@ -3,7 +3,10 @@ package spec
 import "patchbay/engine/diag"
 
 func actionSection() section[Action] {
-	return section[Action]{name: "action", noun: "an action", sound: soundAction, rows: []row[Action]{
+	return section[Action]{name: "action", noun: "an action", sound: soundAction, notes: map[string]string{
+		"method": "method and path stand in one line: request: GET /pages", "path": "method and path stand in one line: request: GET /pages",
+		"url": "method and path stand in one line: request: GET /pages",
+	}, rows: []row[Action]{
 		scalar("name", Line, "what people call it", "List tags", func(a *Action) *Text { return &a.Title }).not("title", "label"),
 		scalar("help", Line, "what it does, in a sentence or two", "", func(a *Action) *Text { return &a.Help }).not("description"),
 		scalar("docs", Line, "where the service describes it", "https://developers.qwilr.com/pages", func(a *Action) *Text { return &a.Docs }),

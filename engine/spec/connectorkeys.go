@@ -3,7 +3,9 @@ package spec
 import "slices"
 
 func connectorSection() section[Connector] {
-	return section[Connector]{name: "connector", noun: "a connector", rows: slices.Concat([]row[Connector]{
+	return section[Connector]{name: "connector", noun: "a connector", notes: map[string]string{
+		"base_url": "base_url stands in api:", "headers": "headers stand in api:", "auth": "auth stands in connection:",
+	}, rows: slices.Concat([]row[Connector]{
 		scalar("connector", Version, "the version of the language, in the first line", "1", func(c *Connector) *Text { return &c.Version }),
 		scalar("id", Name, "the name by which flows refer to it, also the name of its folder", "ghl", func(c *Connector) *Text { return &c.ID }).must(),
 		scalar("name", Line, "what people call the service", "GoHighLevel", func(c *Connector) *Text { return &c.Name }).must().not("title"),
@@ -19,7 +21,10 @@ func connectorSection() section[Connector] {
 }
 
 func groupSection() section[Connector] {
-	return section[Connector]{name: "group", noun: "a group of a connector", rows: slices.Concat([]row[Connector]{
+	return section[Connector]{name: "group", noun: "a group of a connector", notes: map[string]string{
+		"api": "api stands in connector.yaml", "connection": "connection stands in connector.yaml", "webhooks": "webhooks stand in connector.yaml",
+		"limits": "limits stand in connector.yaml, or in an action", "errors": "errors stand in connector.yaml, or in an action",
+	}, rows: slices.Concat([]row[Connector]{
 		scalar("group", Name, "the name of the group, in the first line", "contacts", func(c *Connector) *Text { return &c.Group }),
 		headers("what is sent with each request of the group", func(c *Connector) *[]Entry { return &c.Headers }),
 	}, partRows())}
@@ -39,7 +44,7 @@ func readTypes(p *parser, c *Connector, s spot) {
 	for _, e := range p.entriesOf(s) {
 		p.named(e.Key, Identifier)
 		one := spot{key: e.Key, name: e.Key.Value, value: e.Value}
-		if !p.is(one, Map) {
+		if p.bareType(one) || !p.is(one, Map) {
 			continue
 		}
 		if d := p.inlineType(one); d != nil {

@@ -1,14 +1,21 @@
 package spec
 
-import "patchbay/engine/diag"
+import (
+	"fmt"
+
+	"patchbay/engine/diag"
+)
 
 func flowSection() section[Flow] {
-	return section[Flow]{name: "flow", noun: "a flow", rows: []row[Flow]{
+	return section[Flow]{name: "flow", noun: "a flow", notes: map[string]string{
+		"retry": "retry stands at a step", "timeout": "timeout stands at a step; for a whole run: limits: { run_time: 1h }",
+		"id": "the id of a flow is the name of its file", "schedule": "as in: triggers: [{ schedule: { every: 15m } }]",
+	}, rows: []row[Flow]{
 		scalar("flow", Version, "the version of the language, in the first line", "1", func(f *Flow) *Text { return &f.Version }),
 		scalar("name", Line, "what people call the flow", "Page accepted → tag the contact", func(f *Flow) *Text { return &f.Name }),
 		scalar("description", Line, "what it is for, in a sentence or two", "", func(f *Flow) *Text { return &f.Description }),
 		scalar("enabled", Switch, "false keeps the flow from being started", "false", func(f *Flow) *Text { return &f.Enabled }),
-		pairs("use", "which connection stands for which role in the steps", "{ ghl: ghl_main }", func(f *Flow) *[]Entry { return &f.Use }),
+		names("use", "which connection stands for which role in the steps", "{ ghl: ghl_main }", func(f *Flow) *[]Entry { return &f.Use }),
 		blocks("triggers", "trigger", triggerEntrySection, "what starts the flow", func(f *Flow, t *FlowTrigger) { f.Triggers = append(f.Triggers, t) }).
 			must().not("on", "trigger", "when"),
 		lines("conditions", Expressions, "what must be true for a run to go on", "[event.page.status == \"accepted\"]", func(f *Flow) *[]Text { return &f.Conditions }).
@@ -39,20 +46,32 @@ func triggerKinds() []string {
 }
 
 func triggerEntrySection() section[FlowTrigger] {
-	return section[FlowTrigger]{name: "trigger", noun: "a trigger", sound: soundTrigger, rows: []row[FlowTrigger]{
+	return section[FlowTrigger]{name: "trigger", noun: "a trigger", sound: soundTrigger, notes: map[string]string{
+		"cron": "cron stands in schedule:", "every": "every stands in schedule:", "time": "time stands in schedule:", "on": "on stands in schedule:",
+	}, rows: []row[FlowTrigger]{
 		scalar("id", Name, "the name of the trigger, needed where two are alike", "nightly", func(t *FlowTrigger) *Text { return &t.ID }),
 		scalar("trigger", Line, "a trigger of a connector", "qwilr.page_accepted", func(t *FlowTrigger) *Text { return &t.Trigger }),
 		pairs("with", "what the trigger is given", "{ channel: \"#sales\" }", func(t *FlowTrigger) *[]Entry { return &t.With }),
 		block("schedule", "schedule", scheduleSection, "starts the flow at set times", func(t *FlowTrigger, s *Schedule) { t.Schedule = s }),
 		block("webhook", "webhook", inboundSection, "starts the flow when its own address is called", func(t *FlowTrigger, w *InboundWebhook) { t.Webhook = w }),
-		custom(Key{Name: "on_demand", Form: Block, Help: "a button, the command line, the API or another flow starts it", Example: "{}"},
-			func(p *parser, t *FlowTrigger, s spot) {
-				if p.is(s, Map) {
-					t.OnDemand = s.value
-				}
-			}).not("manual"),
+		custom(Key{Name: "on_demand", Form: Block, Help: "a button, the command line, the API or another flow starts it", Example: "{}"}, readOnDemand).
+			not("manual", "button", "workflow_dispatch"),
 		scalar("flow_failed", Line, "starts when that flow has failed, \"*\" for any", `"*"`, func(t *FlowTrigger) *Text { return &t.FlowFailed }),
 	}}
+}
+
+// readOnDemand reads the empty map of on_demand.
+func readOnDemand(p *parser, t *FlowTrigger, s spot) {
+	if !p.is(s, Map) {
+		return
+	}
+	t.OnDemand = s.value
+	for _, e := range s.value.Entries {
+		p.found.Add(diag.Finding{
+			Pos: e.Key.Pos, Width: e.Key.width(), Code: "S101", Message: fmt.Sprintf("%q is not a key of on_demand, which has none", e.Key.Value),
+			Hint: "what a person or a flow gives is declared in the inputs: of the flow",
+		})
+	}
 }
 
 func soundTrigger(p *parser, t *FlowTrigger, s spot) {

@@ -31,12 +31,17 @@ func readTree(file string, text []byte) (*Value, diag.List) {
 			slips = slices.DeleteFunc(slips, isGrammar)
 		}
 	}
+	tabbed := map[int]bool{}
+	for _, x := range slips {
+		tabbed[x.line] = tabbed[x.line] || x.told.Code == "Y101"
+	}
+	slips = slices.DeleteFunc(slips, func(x slip) bool { return tabbed[x.line] && isGrammar(x) })
 	told := map[int]bool{}
 	for _, x := range slips {
-		found.Add(x.Finding)
+		found.Add(x.told)
 		told[x.line] = true
 	}
-	if scanned.ended && slices.ContainsFunc(slips, func(x slip) bool { return x.Code == "Y104" }) {
+	if scanned.ended && slices.ContainsFunc(slips, func(x slip) bool { return x.told.Code == "Y104" }) {
 		return nil, found
 	}
 	src.repair(slips)

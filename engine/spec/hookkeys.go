@@ -80,13 +80,40 @@ func challengeSection() section[Challenge] {
 
 func sandboxSection() section[Sandbox] {
 	return section[Sandbox]{name: "sandbox", noun: "sandbox", rows: []row[Sandbox]{
-		pairs("store", "which file holds the records of which type; also { file:, id: }", "{ Page: fixtures/pages.json }", func(x *Sandbox) *[]Entry { return &x.Store }),
+		custom(Key{
+			Name: "store", Form: Pairs, Section: "store", Example: "{ Page: fixtures/pages.json }",
+			Help: "which file holds the records of which type; also { file:, id: }",
+		}, readStore),
 		named("actions", "sandbox_action", sandboxActionSection, "how actions are answered", func(x *Sandbox, name Text, a *SandboxAction) {
 			a.Name = name
 			x.Actions = append(x.Actions, *a)
 		}),
 		anything("error", "what an error of the service looks like", "{ message: \"${{ message }}\" }", func(x *Sandbox) **Value { return &x.Error }),
 	}}
+}
+
+// storeFile is read only to be checked: a [Sandbox] keeps the value.
+type storeFile struct{ file, id Text }
+
+func storeSection() section[storeFile] {
+	return section[storeFile]{name: "store", noun: "a store", rows: []row[storeFile]{
+		scalar("file", Line, "the file in the folder that holds the records", "fixtures/pages.json", func(f *storeFile) *Text { return &f.file }).must(),
+		scalar("id", Path, "where a record has its id, without it _id or id", "_id", func(f *storeFile) *Text { return &f.id }),
+	}}
+}
+
+// readStore reads the files of the stores, each a path or a map.
+func readStore(p *parser, x *Sandbox, s spot) {
+	for _, e := range p.entriesOf(s) {
+		one := spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: Line}}
+		switch {
+		case e.Value.Kind == Map:
+			read(p, storeSection(), one)
+		case !p.text(one).Given():
+			continue
+		}
+		x.Store = append(x.Store, e)
+	}
 }
 
 func sandboxActionSection() section[SandboxAction] {

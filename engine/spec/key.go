@@ -78,7 +78,7 @@ func Sections() []Section {
 		outputSection().shown(), triggerSection().shown(),
 		webhooksSection().shown(), subscribeSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
-		sandboxSection().shown(), sandboxActionSection().shown(),
+		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(),
 	}
 }
 

@@ -135,11 +135,4 @@ func (p *parser) firstLine(s spot, kind Key, noun string) {
 	case key != s.value.Entries[0].Key:
 		p.found.Add(diag.Finding{Pos: key.Pos, Width: key.width(), Code: "S106", Message: kind.Name + " must be the first key of the file", Hint: hint})
 	}
-	if v := s.value.Lookup(kind.Name); kind.Form == Version && v.Kind == Int && v.Text.Value != "1" {
-		var fix *diag.Fix
-		p.found.Add(diag.Finding{
-			Pos: v.Pos, Width: v.Text.width(), Code: "S107",
-			Message: fmt.Sprintf("version %s of the language is not known here", v.Text.Value), Hint: hint, Fix: fix,
-		})
-	}
 }

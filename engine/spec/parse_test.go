@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,4 +65,42 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFixes applies the fix of each finding in testdata by itself, and looks
+// that this finding is gone.
+func TestFixes(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range parse(file, text) {
+			if f.Fix == nil {
+				continue
+			}
+			fixed := apply(string(text), f.Fix.Edits)
+			for _, after := range parse(file, []byte(fixed)) {
+				if after.Pos == f.Pos && after.Code == f.Code && after.Message == f.Message {
+					line := strings.Split(fixed, "\n")[f.Pos.Line-1]
+					t.Errorf("%v is still there after its fix:\n%s", f, line)
+				}
+			}
+		}
+	}
+}
+
+// apply makes the edits, which are given from left to right.
+func apply(text string, edits []diag.Edit) string {
+	lines := strings.Split(text, "\n")
+	for _, e := range slices.Backward(edits) {
+		row := []rune(lines[e.Pos.Line-1])
+		from := e.Pos.Column - 1
+		lines[e.Pos.Line-1] = string(row[:from]) + e.Text + string(row[from+e.Width:])
+	}
+	return strings.Join(lines, "\n")
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -176,12 +177,13 @@ func (p *parser) full(s spot) {
 		for _, e := range s.value.Entries {
 			p.filled(e)
 		}
+	default:
 	}
 }
 
 // filled looks at an entry of a map of any values.
 func (p *parser) filled(e Entry) {
-	p.full(spot{key: e.Key, name: e.Key.Value, value: e.Value})
+	p.full(spot{key: e.Key, name: cmp.Or(e.Key.Value, `""`), value: e.Value})
 	if strings.Contains(strings.ToLower(e.Key.Value), "version") {
 		p.exact(e)
 	}
@@ -190,12 +192,14 @@ func (p *parser) filled(e Entry) {
 // exact finds a version that YAML reads as a number or a date.
 func (p *parser) exact(e Entry) {
 	t := e.Value.Text
-	if e.Value.Kind != Float && !(t.Plain && dateForm.MatchString(t.Value)) {
-		return
-	}
-	what := "a number"
-	if e.Value.Kind != Float {
+	var what string
+	switch {
+	case e.Value.Kind == Float:
+		what = "a number"
+	case t.Plain && dateForm.MatchString(t.Value):
 		what = "a date"
+	default:
+		return
 	}
 	quoted := `"` + t.Value + `"`
 	p.found.Add(diag.Finding{

@@ -76,13 +76,14 @@ func blocks[T, U any](name, section string, of func() section[U], help string, p
 	}
 }
 
-// named is a key with a map behind it, from names to maps of another section.
+// named is a key with a map behind it, from snake_case names to maps of another section.
 func named[T, U any](name, section string, of func() section[U], help string, put func(*T, Text, *U)) row[T] {
 	return row[T]{
 		Key: Key{Name: name, Form: NamedBlocks, Section: section, Help: help},
 		read: func(p *parser, into *T, s spot) {
 			table := of()
 			for _, e := range p.entriesOf(s) {
+				p.named(e.Key, Name)
 				if u := read(p, table, spot{key: e.Key, name: e.Key.Value, value: e.Value}); u != nil {
 					put(into, e.Key, u)
 				}
@@ -168,6 +169,21 @@ func headers[T any](help string, at func(*T) *[]Entry) row[T] {
 		*at(into) = p.entries(s)
 		for _, e := range *at(into) {
 			p.exact(e)
+		}
+	}
+	return r
+}
+
+// names is a key with a map behind it, from names of the author's choice to
+// texts.
+func names[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
+	r := pairs(name, help, example, at)
+	r.read = func(p *parser, into *T, s spot) {
+		for _, e := range p.entriesOf(s) {
+			p.named(e.Key, Name)
+			if p.text(spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: Line}}).Given() {
+				*at(into) = append(*at(into), e)
+			}
 		}
 	}
 	return r

@@ -30,19 +30,22 @@ func (p *parser) checked(s spot) Text {
 		ok = p.duration(s)
 	case Size:
 		_, ok = ParseSize(t.Value)
-		p.unless(ok, s, "S115", "%q is not a size", "a number and a unit: 500KB, 10MB")
+		p.unless(ok, s, "S115", fmt.Sprintf("%q is not a size", t.Value), "a number and a unit: 500KB, 10MB")
 	case Clock:
 		ok = p.clock(s)
 	case Switch:
 		ok = p.boolean(s)
-	case Whole, Version:
+	case Version:
+		ok = p.version(s)
+	case Whole:
 		_, err := strconv.Atoi(t.Value)
 		ok = err == nil
-		p.unless(ok, s, "S112", "%q is not a whole number", "")
+		p.unless(ok, s, "S112", fmt.Sprintf("%s wants a whole number, %q is given", s.name, t.Value), "")
 	case Number:
 		_, err := strconv.ParseFloat(t.Value, 64)
 		ok = err == nil
-		p.unless(ok, s, "S112", "%q is not a number", "")
+		p.unless(ok, s, "S112", fmt.Sprintf("%s wants a number, %q is given", s.name, t.Value), "")
+	default: // any text will do
 	}
 	if !ok {
 		return Text{}
@@ -53,7 +56,7 @@ func (p *parser) checked(s spot) Text {
 // unless reports a wrong scalar if ok is false.
 func (p *parser) unless(ok bool, s spot, code, message, hint string) {
 	if !ok {
-		p.add(s, code, fmt.Sprintf(message, s.value.Text.Value), hint, nil)
+		p.add(s, code, message, hint, nil)
 	}
 }
 
@@ -65,9 +68,22 @@ func (p *parser) oneOf(s spot, words []string) bool {
 	var fix *diag.Fix
 	if near := diag.Nearest(got, words); near != "" {
 		fix = p.rewrite(s, near)
+		if fix != nil && digits(near) != digits(got) {
+			fix.Safe = false
+		}
 	}
 	p.add(s, "S110", fmt.Sprintf("%s cannot be %q", s.name, got), "allowed: "+strings.Join(words, ", "), fix)
 	return false
+}
+
+// digits returns the digits of a word: another number is no misspelling.
+func digits(word string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, word)
 }
 
 // rewrite is the fix that writes another text in place of the scalar of s, or
@@ -80,17 +96,6 @@ func (p *parser) rewrite(s spot, text string) *diag.Fix {
 	return replace(t.Pos, t.width(), text)
 }
 
-var (
-	nameForm       = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)                                                                       //nolint:gochecknoglobals // compiled once, never written
-	identifierForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)                                                                //nolint:gochecknoglobals // compiled once, never written
-	durationForm   = regexp.MustCompile(`^(\d{1,9}(ms|s|m|h|d))+$`)                                                                //nolint:gochecknoglobals // compiled once, never written
-	durationPart   = regexp.MustCompile(`(\d+)(ms|s|m|h|d)`)                                                                       //nolint:gochecknoglobals // compiled once, never written
-	looseDuration  = regexp.MustCompile(`(?i)^(\d+) *(s|m|h|d)[a-z]*$`)                                                            //nolint:gochecknoglobals // compiled once, never written
-	sizeForm       = regexp.MustCompile(`^(\d{1,9})(B|KB|MB|GB)$`)                                                                 //nolint:gochecknoglobals // compiled once, never written
-	clockForm      = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)                                                               //nolint:gochecknoglobals // compiled once, never written
-	pathForm       = regexp.MustCompile(`^[^\s.(){}\[\]"'=<>!?,]+(\[[A-Za-z_]*\])*(\.[^\s.(){}\[\]"'=<>!?,]+(\[[A-Za-z_]*\])*)*$`) //nolint:gochecknoglobals // compiled once, never written
-)
-
 // nameIs reports a name that is not of the form; better is the name to
 // write instead, where there is one.
 func (p *parser) nameIs(s spot, form *regexp.Regexp, better, hint string) bool {
@@ -99,7 +104,9 @@ func (p *parser) nameIs(s spot, form *regexp.Regexp, better, hint string) bool {
 	}
 	var fix *diag.Fix
 	if form.MatchString(better) {
-		fix = p.rewrite(s, better)
+		if fix = p.rewrite(s, better); fix != nil {
+			fix.Safe = false // other places may refer to the name
+		}
 	}
 	p.add(s, "S113", fmt.Sprintf("%q is not a name", s.value.Text.Value), hint, fix)
 	return false
@@ -211,6 +218,16 @@ func (p *parser) boolean(s spot) bool {
 	return false
 }
 
+// version reports a version of the language that is not known here.
+func (p *parser) version(s spot) bool {
+	text := s.value.Text.Value
+	if text == "1" {
+		return true
+	}
+	p.add(s, "S107", fmt.Sprintf("version %q of the language is not known here", text), "allowed: 1", nil)
+	return false
+}
+
 // path returns the scalar of s if it is a dotted path.
 func (p *parser) path(s spot) Text {
 	if strings.Contains(s.value.Text.Value, "${{") {
@@ -219,14 +236,14 @@ func (p *parser) path(s spot) Text {
 	if pathForm.MatchString(s.value.Text.Value) {
 		return s.value.Text
 	}
+	var fix *diag.Fix
+	if dotted := position.ReplaceAllString(s.value.Text.Value, ".$1"); pathForm.MatchString(dotted) {
+		fix = p.rewrite(s, dotted)
+	}
 	p.add(s, "S121", fmt.Sprintf("%q is not a path", s.value.Text.Value),
-		"names with dots between them, as in body.results.0.id; an expression cannot stand here", nil)
+		"names with dots between them, as in body.results.0.id; an expression cannot stand here", fix)
 	return Text{}
 }
-
-var dateForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`) //nolint:gochecknoglobals // compiled once, never written
-
-var marks = regexp.MustCompile(`\$\{\{\s*|\s*\}\}`) //nolint:gochecknoglobals // compiled once, never written
 
 // bare returns the scalar of s, freed from ${{ }} where it is written around
 // what stands bare here.
@@ -236,7 +253,7 @@ func (p *parser) bare(s spot, what string) Text {
 		return t
 	}
 	found := marks.FindAllStringIndex(t.Value, -1)
-	fix := &diag.Fix{Label: "without ${{ }}", Safe: true}
+	fix := &diag.Fix{Safe: true}
 	for _, m := range found {
 		from, to := t.At(m[0]), t.At(m[1])
 		if from.Line != to.Line {
@@ -245,8 +262,8 @@ func (p *parser) bare(s spot, what string) Text {
 		}
 		fix.Edits = append(fix.Edits, diag.Edit{Pos: from, Width: to.Column - from.Column})
 	}
-	if fix != nil && len(found) == 2 {
-		fix.Label = t.Value[found[0][1]:found[1][0]]
+	if fix != nil {
+		fix.Label = marks.ReplaceAllString(t.Value, "")
 	}
 	p.add(s, "S120", fmt.Sprintf("%s is %s already: it is written without ${{ }}", s.name, what), "", fix)
 	if len(found) == 2 && found[0][0] == 0 && found[1][1] == len(t.Value) && found[0][1] < found[1][0] {

@@ -18,6 +18,7 @@ type scanner struct {
 	starts []int   // the lines at which something new begins: between two of them nothing can be cut
 	begun  bool    // something stood before the current line
 	ended  bool    // the rest of the file is not read
+	below  int     // lines indented by more than that belong to one that was not understood; -1 for none
 	looked int     // how many characters were looked at ahead
 }
 
@@ -39,7 +40,7 @@ type level struct {
 
 // scan finds the slips of the source.
 func scan(src *source) *scanner {
-	s := &scanner{src: src}
+	s := &scanner{src: src, below: -1}
 	for ; s.line < len(src.lines) && !s.ended; s.line++ {
 		s.load(s.line)
 		col := s.blank(0)
@@ -48,8 +49,11 @@ func scan(src *source) *scanner {
 		}
 		s.starts = append(s.starts, s.line)
 		s.tabs(col)
+		if col == 0 && s.marker() || s.below >= 0 && col > s.below {
+			continue
+		}
+		s.below = -1
 		switch {
-		case col == 0 && s.marker():
 		case len(s.levels) > deepest:
 			s.slips = append(s.slips, s.slipAt(s.line, col, 1, "Y104", tooDeep()))
 			s.ended = true
@@ -116,7 +120,7 @@ func (s *scanner) tabs(col int) {
 			continue
 		}
 		x := s.slipAt(s.line, i, 1, "Y101", "a tab stands in the indentation")
-		x.Hint = "indent with spaces, two for each level"
+		x.told.Hint = "indent with spaces, two for each level"
 		x.repairs = []repair{{col: i, width: 1, text: " "}}
 		s.slips = append(s.slips, x)
 		return
@@ -132,7 +136,7 @@ func (s *scanner) marker() bool {
 	case s.startsWith(0, "---") && isBlank(s.at(3)), s.startsWith(0, "...") && isBlank(s.at(3)):
 		x := s.slipAt(s.line, 0, 3, "Y106", "a second document begins here, a file has only one")
 		if !s.begun {
-			x.Message, x.Hint = "text behind --- is not read here", "write it on a line of its own"
+			x.told.Message, x.told.Hint = "text behind --- is not read here", "write it on a line of its own"
 		}
 		s.slips = append(s.slips, x)
 		for i := s.line; i < len(s.src.lines); i++ {
@@ -162,12 +166,14 @@ func (s *scanner) settle(col int) bool {
 	switch {
 	case top.indent == col && dash && !top.list && !top.open:
 		s.tellGrammar(s.line, col, 1, "Y119", "a list item stands among the keys of a map", "indent it below the key it belongs to")
+		s.below = col
 		return false
 	case top.indent == col:
 		return true
 	case closed || len(s.levels) == 0 && s.begun && s.deepEnough():
 		s.tellGrammar(s.line, 0, max(col, 1), "Y119",
 			fmt.Sprintf("this line is indented by %d spaces, which fits no line above it", col), hint)
+		s.below = col
 		return false
 	case top.open || len(s.levels) == 0:
 		return true
@@ -176,7 +182,8 @@ func (s *scanner) settle(col int) bool {
 		return false
 	}
 	s.tellGrammar(s.line, col, len(s.row)-col, "Y111",
-		fmt.Sprintf("this line stands below %s, which has a value already", s.topName()), hint)
+		fmt.Sprintf("this line stands below %s, which has a value already", s.topName()), s.besideHint())
+	s.below = col
 	return false
 }
 
@@ -188,6 +195,14 @@ func (s *scanner) topName() string {
 		return top.key
 	}
 	return "a list item"
+}
+
+// besideHint says how a line is written that stands too deep.
+func (s *scanner) besideHint() string {
+	if top := s.top(); !top.list {
+		return fmt.Sprintf("indented by %d spaces it stands beside %s", top.indent, top.key)
+	}
+	return s.indentHint()
 }
 
 func (s *scanner) indentHint() string {
@@ -207,7 +222,8 @@ func (s *scanner) indentHint() string {
 func (s *scanner) continued(col int) {
 	if name, _, ok := s.key(col); ok {
 		s.tellGrammar(s.line, col, len([]rune(name)), "Y111",
-			fmt.Sprintf("%q stands below %s, which has a value already", name, s.topName()), s.indentHint())
+			fmt.Sprintf("%q stands below %s, which has a value already", name, s.topName()), s.besideHint())
+		s.below = col
 	}
 }
 
@@ -230,6 +246,8 @@ func (s *scanner) content(col int) {
 	for s.isDash(col) {
 		s.enter(level{indent: col, list: true, key: s.top().key, open: true})
 		if len(s.levels) > deepest {
+			s.slips = append(s.slips, s.slipAt(s.line, col, 1, "Y104", tooDeep()))
+			s.ended = true
 			return
 		}
 		if col = s.blank(col + 1); s.isEnd(col) {

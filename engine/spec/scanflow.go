@@ -113,15 +113,41 @@ func closerOf(sign rune) rune {
 	return ']'
 }
 
-// close reads a closing bracket.
+// close reads a closing bracket. One of the wrong sign is a slip of the pen
+// if more of them follow, else the bracket of the other sign was forgotten.
 func (f *flowScan) close(col int) {
 	last := f.open[len(f.open)-1]
-	if want := closerOf(last.sign); f.row[col] != want {
+	want := closerOf(last.sign)
+	switch {
+	case f.row[col] == want:
+	case len(f.open) > 1 && closerOf(f.open[len(f.open)-2].sign) == f.row[col] && f.closers(col+1) < len(f.open)-1:
+		x := f.tellGrammar(last.line, last.col, 1, "Y117", fmt.Sprintf("%c is not closed", last.sign), fmt.Sprintf("a %c is missing", want))
+		if last.line == f.line {
+			x.repairs = []repair{{col: col, text: string(want)}}
+		}
+		f.open = f.open[:len(f.open)-1]
+	default:
 		x := f.tellGrammar(f.line, col, 1, "Y116", fmt.Sprintf("%c closes what began with %c", f.row[col], last.sign), "")
 		*x = x.withRepairs(f.scanner, string(want), []repair{{col: col, width: 1, text: string(want)}})
 	}
 	f.open = f.open[:len(f.open)-1]
 	f.fresh, f.behind = false, len(f.open) > 0 && f.inMap()
+}
+
+// closers returns how many more brackets are closed than opened in the row
+// from col on.
+func (f *flowScan) closers(col int) int {
+	n := 0
+	for ; col < len(f.row) && f.looked < mostAhead; col++ {
+		f.looked++
+		switch f.row[col] {
+		case '[', '{':
+			n--
+		case ']', '}':
+			n++
+		}
+	}
+	return n
 }
 
 // extra reads what stands behind a finished value without a comma.
@@ -161,6 +187,7 @@ func (f *flowScan) inQuotes(col int) int {
 	line := f.line
 	end := f.closing(col, f.base)
 	if end == 0 {
+		f.slips[len(f.slips)-1].told.Fix = nil // where it was meant to close cannot be told
 		return -1
 	}
 	f.fresh = false
@@ -204,7 +231,7 @@ func (f *flowScan) sign(col, end int) {
 		next := f.blank(col + 1)
 		x := f.slipAt(f.line, col, 1, "Y122", "! begins a YAML tag: the condition would be empty")
 		x = x.withRepairs(f.scanner, "not "+string(f.row[next:max(end, next)]), []repair{{col: col, width: next - col, text: "not "}})
-		x.Hint = "write not in place of !"
+		x.told.Hint = "write not in place of !"
 		f.slips = append(f.slips, x)
 		return
 	}
@@ -219,7 +246,7 @@ func (f *flowScan) missingComma(col, end int, text string) {
 		at := col + len([]rune(before[:space]))
 		x := f.tellGrammar(f.line, at, 1, "Y115", fmt.Sprintf("a comma is missing before %s", before[space+1:]), "or put the whole value in quotes")
 		*x = x.withRepairs(f.scanner, ",", []repair{{col: at, text: ","}})
-		x.Fix.Safe = false
+		x.told.Fix.Safe = false
 		return
 	}
 	f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")

@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // value reads the value that begins at col in a block, which is bare if an
@@ -23,9 +24,10 @@ func (s *scanner) value(col int, bare bool) {
 		s.flow(col)
 	case '!':
 		s.exclamation(col, bare)
-	case '*', '&':
-		what := map[rune]string{'*': "alias", '&': "anchor"}[c]
-		s.tellQuote(col, col, s.extent(col, bare).end, "Y105", fmt.Sprintf("%c begins a YAML %s, which is not used here", c, what))
+	case '*':
+		s.tellQuote(col, col, s.extent(col, bare).end, "Y105", "* begins a YAML alias, which is not used here")
+	case '&':
+		s.property(col, bare, "& begins a YAML anchor, which is not used here")
 	case '%', '@', '`':
 		s.tellQuote(col, col, s.extent(col, bare).end, "Y125", fmt.Sprintf("a value that begins with %c must be in quotes", c))
 	default:
@@ -47,17 +49,55 @@ func (s *scanner) blockText() {
 	}
 }
 
+// property reads an anchor or tag. What it stands in front of is read on.
+func (s *scanner) property(col int, bare bool, message string) {
+	end := col
+	for !isBlank(s.at(end)) {
+		end++
+	}
+	next := s.blank(end)
+	last := s.isEnd(next)
+	if last && !s.deeperFollows() {
+		s.tellQuote(col, col, s.extent(col, bare).end, "Y105", message)
+		return
+	}
+	x := s.slipAt(s.line, col, end-col, "Y105", message)
+	x.told.Hint = "if the sign is part of the text, put the whole value in quotes"
+	x.repairs = []repair{{col: col, width: min(next, len(s.row)) - col}}
+	s.slips = append(s.slips, x)
+	switch {
+	case last:
+		s.top().open = true
+	case len(s.slips) < mostSlips:
+		s.value(next, bare)
+	}
+}
+
+// deeperFollows reports whether the next line with something on it belongs
+// into the current entry.
+func (s *scanner) deeperFollows() bool {
+	for _, line := range s.src.lines[min(s.line+1, len(s.src.lines)):] {
+		text := strings.TrimLeft(line, " ")
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		indent := len(line) - len(text)
+		return indent > s.top().indent || indent == s.top().indent && !s.top().list && strings.HasPrefix(text, "- ")
+	}
+	return false
+}
+
 // exclamation reads a value that YAML takes for a tag.
 func (s *scanner) exclamation(col int, bare bool) {
 	if !bare || s.at(col+1) == '=' {
-		s.tellQuote(col, col, s.extent(col, bare).end, "Y105", "! begins a YAML tag, which is not used here")
+		s.property(col, bare, "! begins a YAML tag, which is not used here")
 		return
 	}
 	next := s.blank(col + 1)
 	x := s.slipAt(s.line, col, 1, "Y122", "! begins a YAML tag: the condition would be empty")
 	end := s.extent(col, true).end
 	x = x.withRepairs(s, "not "+string(s.row[next:max(next, end)]), []repair{{col: col, width: next - col, text: "not "}})
-	x.Hint = "write not in place of !"
+	x.told.Hint = "write not in place of !"
 	s.slips = append(s.slips, x)
 	s.top().text = true
 }
@@ -123,7 +163,7 @@ func (n *nesting) step(row []rune, i int, bare bool) {
 	case n.mark && n.depth == 0 && has(row, i, "}}"):
 		n.mark, n.skip = false, i+2
 	case strings.ContainsRune("\"'`", c):
-		if n.last.of(c) > i {
+		if n.last.of(c) > i && (i == 0 || !isWord(row[i-1])) {
 			n.quote = c
 		}
 	case strings.ContainsRune("([{", c):
@@ -165,6 +205,10 @@ func (l lastSigns) of(sign rune) int {
 	}
 	return l.mark
 }
+
+// isWord reports whether a quote behind r is an apostrophe, not the beginning
+// of a text.
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 func (n *nesting) inQuote(c rune) {
 	switch {
@@ -223,7 +267,7 @@ func (s *scanner) closing(col, indent int) int {
 	s.load(first)
 	x := s.tellGrammar(s.line, col, 1, "Y118", fmt.Sprintf("the quote %c is not closed", quote), "")
 	*x = x.withRepairs(s, string(s.row[col:])+string(quote), []repair{{col: len(s.row), text: string(quote)}})
-	x.Fix.Safe = false
+	x.told.Fix.Safe = false
 	return 0
 }
 

@@ -16,6 +16,8 @@ type section[T any] struct {
 	// rest takes the keys that have no row; without it they are findings.
 	rest     func(p *parser, into *T, e Entry)
 	restHelp string
+	// notes say what to write in place of keys that other tools have.
+	notes map[string]string
 	// sound finds what no single row can see.
 	sound func(p *parser, into *T, s spot)
 }
@@ -95,8 +97,10 @@ func read[T any](p *parser, table section[T], s spot) *T {
 		case table.rest != nil:
 			table.rest(p, into, e)
 		default:
-			if near := unknownKey(p, table, e); near != "" {
-				s.meant = append(s.meant, near)
+			near := unknownKey(p, table, e)
+			if near != nil && !s.has(near.Name) && !s.means([]string{near.Name}) {
+				near.read(p, into, spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: near.Key})
+				s.meant = append(s.meant, near.Name)
 			}
 		}
 	}
@@ -111,22 +115,29 @@ func read[T any](p *parser, table section[T], s spot) *T {
 	return into
 }
 
-// unknownKey reports a key that has no row, and returns the one it seems to
-// stand for, "" for none.
-func unknownKey[T any](p *parser, table section[T], e Entry) string {
+// unknownKey reports a key that has no row, and returns the row it seems to
+// stand for, nil for none.
+func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 	f := diag.Finding{
 		Pos: e.Key.Pos, Width: e.Key.width(), Code: "S101",
 		Message: fmt.Sprintf("%q is not a key of %s", e.Key.Value, table.noun),
 		Hint:    "keys: " + strings.Join(table.names(), ", "),
 	}
-	near := diag.Nearest(e.Key.Value, table.names())
-	for _, r := range table.rows {
-		if slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
-			near = r.Name
-		}
+	if note := table.notes[e.Key.Value]; note != "" {
+		f.Hint = note
+		p.found.Add(f)
+		return nil
 	}
-	if near != "" {
-		f.Fix = replace(e.Key.Pos, e.Key.width(), near)
+	near := table.row(diag.Nearest(e.Key.Value, table.names()))
+	if near != nil {
+		f.Fix = replace(e.Key.Pos, e.Key.width(), near.Name)
+	}
+	for i, r := range table.rows {
+		if slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
+			near = &table.rows[i]
+			f.Fix = replace(e.Key.Pos, e.Key.width(), near.Name)
+			f.Fix.Safe = false
+		}
 	}
 	p.found.Add(f)
 	return near

@@ -12,7 +12,7 @@ import (
 // silently read otherwise than it is meant, and what to change in the copy to
 // read on.
 type slip struct {
-	diag.Finding
+	told    diag.Finding
 	line    int
 	repairs []repair
 	// grammar is set where YAML itself refuses the text: if the YAML library
@@ -22,15 +22,15 @@ type slip struct {
 
 // slipAt returns a slip at width characters of a line.
 func (s *scanner) slipAt(line, col, width int, code, message string) slip {
-	return slip{line: line, Finding: diag.Finding{Pos: s.src.pos(line, col), Width: max(width, 1), Code: code, Message: message}}
+	return slip{line: line, told: diag.Finding{Pos: s.src.pos(line, col), Width: max(width, 1), Code: code, Message: message}}
 }
 
 // withRepairs returns the slip with the repairs, which are also its fix.
 func (x slip) withRepairs(s *scanner, label string, repairs []repair) slip {
 	x.repairs = repairs
-	x.Fix = &diag.Fix{Label: label, Safe: true}
+	x.told.Fix = &diag.Fix{Label: label, Safe: true}
 	for _, r := range repairs {
-		x.Fix.Edits = append(x.Fix.Edits, diag.Edit{Pos: s.src.pos(x.line, r.col), Width: r.width, Text: r.text})
+		x.told.Fix.Edits = append(x.told.Fix.Edits, diag.Edit{Pos: s.src.pos(x.line, r.col), Width: r.width, Text: r.text})
 	}
 	return x
 }
@@ -64,15 +64,16 @@ func (s *scanner) tellJinja(from, to int) {
 func (s *scanner) tellQuote(at, from, to int, code, message string) {
 	repairs, label := s.quoting(from, to)
 	x := s.slipAt(s.line, at, 1, code, message).withRepairs(s, label, repairs)
-	x.Hint = "put the whole value in quotes"
+	x.told.Hint = "put the whole value in quotes"
 	x.grammar = code == "Y113"
+	x.told.Fix.Safe = code != "Y105"
 	s.slips = append(s.slips, x)
 }
 
 // tellGrammar gathers a slip that YAML itself refuses.
 func (s *scanner) tellGrammar(line, col, width int, code, message, hint string) *slip {
 	x := s.slipAt(line, col, width, code, message)
-	x.Hint, x.grammar = hint, true
+	x.told.Hint, x.grammar = hint, true
 	s.slips = append(s.slips, x)
 	return &s.slips[len(s.slips)-1]
 }

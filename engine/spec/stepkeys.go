@@ -17,7 +17,12 @@ func stepKinds() []string {
 }
 
 func stepSection() section[Step] {
-	return section[Step]{name: "step", noun: "a step", sound: soundStep, rows: slices.Concat([]row[Step]{
+	return section[Step]{name: "step", noun: "a step", sound: soundStep, notes: map[string]string{
+		"needs":  "steps are done one after another, in the order of the file",
+		"else":   "a choice is written switch: [ { if: …, steps: [ … ] }, { else: true, steps: [ … ] } ]",
+		"then":   "a choice is written switch: [ { if: …, steps: [ … ] }, { else: true, steps: [ … ] } ]",
+		"output": "the output of a step is what its action brings; set builds another",
+	}, rows: slices.Concat([]row[Step]{
 		scalar("id", Name, "the name by which later steps refer to this one", "contact", func(s *Step) *Text { return &s.ID }),
 		scalar("name", Line, "what people call the step", "Find the contact", func(s *Step) *Text { return &s.Name }),
 		scalar("if", Expression, "the step is left out where this is not true", "steps.contact != nil", func(s *Step) *Text { return &s.If }).

@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -129,13 +128,8 @@ func (t Text) width() int {
 	return 1
 }
 
-// The core schema of YAML 1.2. The words .inf and .nan stay text: no data of
-// a service can hold them.
-var (
-	intForm   = regexp.MustCompile(`^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$`)             //nolint:gochecknoglobals // compiled once, never written
-	floatForm = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`) //nolint:gochecknoglobals // compiled once, never written
-)
-
+// kindOfScalar follows the core schema of YAML 1.2. The words .inf and .nan
+// stay text: no data of a service can hold them.
 func kindOfScalar(t Text) Kind {
 	if !t.Plain {
 		return String

@@ -25,6 +25,7 @@ func typeRows[T any](of func(*T) *TypeDef) []row[T] {
 func fieldSection() section[Field] {
 	return section[Field]{
 		name: "field", noun: "a field",
+		notes: map[string]string{"required": "a field is required unless optional: true stands there"},
 		rows: slices.Concat(typeRows(func(f *Field) *TypeDef { return &f.TypeDef }), describingRows(), []row[Field]{
 			scalar("from", Path, "where the service keeps it, if not under its own name", "_id", func(f *Field) *Text { return &f.From }),
 			scalar("send_as", Path, "where it goes in the request", "query.limit", func(f *Field) *Text { return &f.SendAs }),
@@ -107,16 +108,10 @@ func defines(v *Value) bool {
 	return t == nil || t.Kind == Map
 }
 
-// field reads one named field. A bare type gets a fix, being what most people
-// write first.
+// field reads one named field.
 func (p *parser) field(table section[Field], e Entry) *Field {
 	s := spot{key: e.Key, name: e.Key.Value, value: e.Value}
-	if v := e.Value; v.Kind == String && v.Text.Plain && !v.Text.spansLines() {
-		p.found.Add(diag.Finding{
-			Pos: v.Pos, Width: v.Text.width(), Code: "S104", Message: e.Key.Value + " wants a map, a text is given",
-			Hint: "as in: " + e.Key.Value + ": { type: string }",
-			Fix:  replace(v.Pos, v.Text.width(), "{ type: "+v.Text.Value+" }"),
-		})
+	if p.bareType(s) {
 		return nil
 	}
 	f := read(p, table, s)
@@ -124,6 +119,32 @@ func (p *parser) field(table section[Field], e Entry) *Field {
 		f.Name = e.Key
 	}
 	return f
+}
+
+// bareType reports a type without the map around it, which is what most
+// people write first.
+func (p *parser) bareType(s spot) bool {
+	v := s.value
+	if v.Kind != String || !v.Text.Plain || v.Text.spansLines() {
+		return false
+	}
+	kind := v.Text.Value
+	if known := kindWords()[kind]; known != "" {
+		kind = known
+	}
+	p.found.Add(diag.Finding{
+		Pos: v.Pos, Width: v.Text.width(), Code: "S104", Message: s.name + " wants a map, a text is given",
+		Fix: replace(v.Pos, v.Text.width(), "{ type: "+kind+" }"),
+	})
+	return true
+}
+
+// kindWords are words of other languages for the kinds.
+func kindWords() map[string]string {
+	return map[string]string{
+		"text": "string", "str": "string", "int": "integer", "bool": "boolean", "float": "number",
+		"array": "list", "dict": "object", "timestamp": "datetime",
+	}
 }
 
 // spansLines reports whether the text is written on more than one line.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"patchbay/engine/journal"
@@ -13,7 +12,7 @@ import (
 // lasts until now plus lease: the longest due first. They come with their
 // events and inputs. Nothing is written if nothing is due.
 func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]journal.Run, error) {
-	due, err := s.get(ctx, `select id from run where wake <= ? limit 1`, []any{nanos(now)}, new(int64))
+	due, err := s.queries.get(ctx, `select id from run where wake <= ? limit 1`, []any{nanos(now)}, new(int64))
 	if err != nil || !due || limit <= 0 {
 		return nil, wrap(err, "claim runs")
 	}
@@ -26,27 +25,30 @@ func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration, l
 	if err != nil {
 		return nil, wrap(err, "claim runs")
 	}
-	return s.claimed(ctx, leases)
+	// The leases are taken: their runs are loaded even if ctx has ended since.
+	return s.claimed(context.WithoutCancel(ctx), leases)
 }
 
-// claimed returns the runs of the leases. One that cannot be read keeps its
-// lease and is tried again when that ends.
+// claimed returns the runs of the leases.
 func (s *Store) claimed(ctx context.Context, leases []journal.Lease) ([]journal.Run, error) {
+	ids := make([]int64, len(leases))
+	for i, l := range leases {
+		ids[i] = l.Run
+	}
+	loaded, err := s.load(ctx, ids...)
+	if err != nil {
+		return nil, wrap(err, "load claimed runs")
+	}
 	runs := make([]journal.Run, 0, len(leases))
-	var errs []error
 	for _, l := range leases {
-		r, err := s.load(ctx, l.Run)
-		if errors.Is(err, journal.ErrNoRun) {
+		r, ok := loaded[l.Run]
+		if !ok {
 			continue // cancelled and pruned in this moment
-		}
-		if err != nil {
-			errs = append(errs, wrap(err, "load run %d", l.Run))
-			continue
 		}
 		r.Status, r.Epoch = journal.Running, l.Epoch
 		runs = append(runs, r)
 	}
-	return runs, errors.Join(errs...)
+	return runs, nil
 }
 
 // claim marks the runs that are due as running until the given time.
@@ -78,7 +80,7 @@ func (t *tx) claim(now, until int64, limit int) ([]journal.Lease, error) {
 // happens before, and false if it would never.
 func (s *Store) NextDue(ctx context.Context) (time.Time, bool, error) {
 	var wake int64
-	found, err := s.get(ctx, `select wake from run where wake is not null order by wake limit 1`, nil, &wake)
+	found, err := s.queries.get(ctx, `select wake from run where wake is not null order by wake limit 1`, nil, &wake)
 	if err != nil || !found {
 		return time.Time{}, false, wrap(err, "look for the next due run")
 	}

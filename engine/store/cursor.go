@@ -12,7 +12,7 @@ import (
 // never begun.
 func (s *Store) Cursor(ctx context.Context, flow, trigger, connection string) (any, bool, error) {
 	var text []byte
-	found, err := s.get(ctx, `select value from cursor where flow = ? and trigger = ? and connection = ?`,
+	found, err := s.queries.get(ctx, `select value from cursor where flow = ? and trigger = ? and connection = ?`,
 		[]any{flow, trigger, connection}, &text)
 	if err != nil || !found {
 		return nil, false, wrap(err, "load the cursor of %s in flow %s", trigger, flow)

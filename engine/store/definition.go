@@ -27,7 +27,7 @@ func (s *Store) SaveDefinition(ctx context.Context, hash string, data []byte, fl
 // Definition returns what was saved under the hash, or [ErrNoDefinition].
 func (s *Store) Definition(ctx context.Context, hash string) ([]byte, error) {
 	var data []byte
-	found, err := s.get(ctx, `select body from definition where hash = ?`, []any{hash}, &data)
+	found, err := s.queries.get(ctx, `select body from definition where hash = ?`, []any{hash}, &data)
 	if err == nil && !found {
 		err = ErrNoDefinition
 	}
@@ -40,7 +40,7 @@ func (s *Store) Definition(ctx context.Context, hash string) ([]byte, error) {
 // Published returns the hash of the live version of each flow that has one.
 func (s *Store) Published(ctx context.Context) (map[string]string, error) {
 	published := map[string]string{}
-	err := s.each(ctx, `select flow, hash from published`, nil, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, `select flow, hash from published`, nil, func(rows *sql.Rows) error {
 		var flow, hash string
 		err := rows.Scan(&flow, &hash)
 		published[flow] = hash

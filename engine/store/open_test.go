@@ -122,7 +122,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"opened twice", locked, store.Options{}, "the data folder %s is in use by another patchbay: stop that one, or name another folder"},
 		{"live as sandbox", live, store.Options{Sandbox: true}, "open the data folder %s: it belongs to live runs and cannot be used for sandbox ones: name another folder"},
 		{"newer", newer, store.Options{}, "open the data folder %s: it was written by a newer patchbay (its format is 99, this one reads up to 1): use that version again, or name another folder"},
-		{"no database", noDatabase, store.Options{}, "open the data folder %s: file is not a database (26)"},
+		{"no database", noDatabase, store.Options{}, "open the data folder %s: its patchbay.db is damaged, or is no database: put a backup in its place (file is not a database (26))"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,7 +142,11 @@ func setVersion(t *testing.T, dir string, version int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := db.Exec(fmt.Sprintf("pragma user_version = %d", version)); err != nil {
 		t.Fatal(err)
 	}

@@ -15,15 +15,15 @@ type standing struct {
 	id, epoch, parent, created, ended, due int64
 
 	flow, status, queue string
-	events              int
+	appended            int // rows of its journal
 	nudged              bool
 	output              sql.NullInt64
 }
 
-const standingColumns = `id, epoch, parent, created, ended, due, flow, status, queue, events, nudged, output`
+const standingColumns = `id, epoch, parent, created, ended, due, flow, status, queue, appended, nudged, output`
 
 func (r *standing) dest() []any {
-	return []any{&r.id, &r.epoch, &r.parent, &r.created, &r.ended, &r.due, &r.flow, &r.status, &r.queue, &r.events, &r.nudged, &r.output}
+	return []any{&r.id, &r.epoch, &r.parent, &r.created, &r.ended, &r.due, &r.flow, &r.status, &r.queue, &r.appended, &r.nudged, &r.output}
 }
 
 // standing returns where the run stands, or [journal.ErrNoRun].
@@ -121,7 +121,7 @@ func reopens(s journal.Status) bool { return s.HasEnded() || s == journal.Outcom
 
 // change is a progress with its texts written.
 type change struct {
-	events []string
+	events string // one a line
 	status journal.Status
 	reason string
 	output string // "" for none
@@ -133,19 +133,20 @@ func newChange(p journal.Progress) (*change, error) {
 	if !slices.Contains(statuses(), p.Status) {
 		return nil, fmt.Errorf("there is no status %q", p.Status)
 	}
-	c := &change{status: p.Status, reason: p.Reason, due: nanos(p.Due), events: make([]string, len(p.Events))}
+	c := &change{status: p.Status, reason: p.Reason, due: nanos(p.Due)}
 	at := time.Now()
+	var lines []byte
 	for i := range p.Events {
 		text, err := journal.Encode(p.Events[i])
 		if err != nil {
 			return nil, err
 		}
-		c.events[i] = string(text)
+		lines = append(append(lines, text...), '\n')
 		if !p.Events[i].At.IsZero() {
 			at = p.Events[i].At
 		}
 	}
-	c.at = nanos(at)
+	c.at, c.events = nanos(at), string(lines)
 	if p.Output == nil {
 		return c, nil
 	}
@@ -164,27 +165,25 @@ func (t *tx) apply(r *standing, c *change) error {
 	case c.status.HasEnded():
 		return t.end(r, c)
 	case c.status == journal.Running:
-		return t.exec(`update run set events = ? where id = ?`, r.events, r.id)
+		return t.exec(`update run set appended = ? where id = ?`, r.appended, r.id)
 	case c.status == journal.OutcomeUnknown:
-		return t.exec(`update run set events = ?, status = ?, reason = ?, wake = null where id = ?`,
-			r.events, string(c.status), c.reason, r.id)
+		return t.exec(`update run set appended = ?, status = ?, reason = ?, wake = null where id = ?`,
+			r.appended, string(c.status), c.reason, r.id)
 	default: // waiting, or given back to the queue
 		return t.pause(r, c)
 	}
 }
 
 // write appends events to the journal of the run.
-func (t *tx) write(r *standing, events []string) error {
-	if r.events+len(events) > eventLimit {
-		return fmt.Errorf("its journal has %d events, more than a run can have", r.events+len(events))
+func (t *tx) write(r *standing, events string) error {
+	if events == "" {
+		return nil
 	}
-	for _, text := range events {
-		if err := t.exec(`insert into event (id, body) values (?, ?)`, eventID(r.id, r.events), text); err != nil {
-			return err
-		}
-		r.events++
+	if r.appended == appendLimit {
+		return fmt.Errorf("its journal was written %d times, which is the limit", appendLimit)
 	}
-	return nil
+	r.appended++
+	return t.exec(`insert into event (id, body) values (?, ?)`, appendID(r.id, r.appended-1), events)
 }
 
 // pause gives the lease back until the run is due.
@@ -195,8 +194,8 @@ func (t *tx) pause(r *standing, c *change) error {
 		wake = sql.NullInt64{Int64: c.at, Valid: true}
 	}
 	t.claimable = t.claimable || wake.Valid
-	return t.exec(`update run set events = ?, status = ?, due = ?, nudged = 0, wake = ? where id = ?`,
-		r.events, string(c.status), c.due, wake, r.id)
+	return t.exec(`update run set appended = ?, status = ?, due = ?, nudged = 0, wake = ? where id = ?`,
+		r.appended, string(c.status), c.due, wake, r.id)
 }
 
 // end ends the run, lets the next one of its queue go and wakes the one that
@@ -210,8 +209,8 @@ func (t *tx) end(r *standing, c *change) error {
 		}
 		output = sql.NullInt64{Int64: id, Valid: true}
 	}
-	err := t.exec(`update run set events = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
-		r.events, string(c.status), c.reason, output, c.at, r.id)
+	err := t.exec(`update run set appended = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
+		r.appended, string(c.status), c.reason, output, c.at, r.id)
 	if err == nil && r.queue != "" {
 		err = t.advance(r)
 	}
@@ -268,8 +267,8 @@ func (t *tx) reopen(r *standing, c *change) error {
 	}
 	t.move(r.flow, journal.Status(r.status), journal.Queued)
 	t.claimable = t.claimable || wake.Valid
-	return t.exec(`update run set events = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
-		nudged = 0, wake = ? where id = ?`, r.events, c.at, wake, r.id)
+	return t.exec(`update run set appended = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
+		nudged = 0, wake = ? where id = ?`, r.appended, c.at, wake, r.id)
 }
 
 // place returns when a run that comes back to its queue may be claimed, and

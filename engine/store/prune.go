@@ -70,7 +70,7 @@ func (s *Store) pruneBefore(ctx context.Context, before int64, limit int) (int, 
 func (s *Store) prunable(ctx context.Context, last, before int64, limit int) ([]int64, error) {
 	var ids []int64
 	enough := errors.New("enough")
-	err := s.each(ctx, `select id, created, ended from run where id > ? order by id`, []any{last}, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, `select id, created, ended from run where id > ? order by id`, []any{last}, func(rows *sql.Rows) error {
 		var id, created, ended int64
 		if err := rows.Scan(&id, &created, &ended); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (t *tx) prune(id int64) (bool, error) {
 	if err := t.exec(`delete from record_op where run = ?`, id); err != nil {
 		return false, err
 	}
-	if err := t.exec(`delete from event where id >= ? and id < ?`, eventID(id, 0), eventID(id+1, 0)); err != nil {
+	if err := t.exec(`delete from event where id >= ? and id < ?`, appendID(id, 0), appendID(id+1, 0)); err != nil {
 		return false, err
 	}
 	return true, t.exec(`delete from run where id = ?`, id)
@@ -159,7 +159,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 			st.Bytes += info.Size()
 		}
 	}
-	_, err := s.get(ctx, `select
+	_, err := s.queries.get(ctx, `select
 		(select freelist_count from pragma_freelist_count()) * (select page_size from pragma_page_size()),
 		(select coalesce(sum(runs), 0) from tally),
 		(select count(*) from payload)`, nil, &st.Free, &st.Runs, &st.Payloads)

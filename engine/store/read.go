@@ -1,9 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -27,9 +28,13 @@ const runColumns = `id, flow, definition, trigger, connection, event_id, parent,
 // RunByID returns a run with its event, inputs and output, or
 // [journal.ErrNoRun].
 func (s *Store) RunByID(ctx context.Context, id int64) (journal.Run, error) {
-	r, err := s.load(ctx, id)
+	runs, err := s.load(ctx, id)
 	if err != nil {
-		return journal.Run{}, fmt.Errorf("load run %d: %w", id, err)
+		return journal.Run{}, fmt.Errorf("load a run: %w", err)
+	}
+	r, ok := runs[id]
+	if !ok {
+		return journal.Run{}, fmt.Errorf("load run %d: %w", id, journal.ErrNoRun)
 	}
 	return r, nil
 }
@@ -39,7 +44,7 @@ func (s *Store) RunByID(ctx context.Context, id int64) (journal.Run, error) {
 func (s *Store) Runs(ctx context.Context, f journal.Filter) ([]journal.Run, error) {
 	text, args := listing(f)
 	var runs []journal.Run
-	err := s.each(ctx, text, args, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, text, args, func(rows *sql.Rows) error {
 		r, err := scanRun(rows)
 		runs = append(runs, r)
 		return err
@@ -57,21 +62,18 @@ func listing(f journal.Filter) (string, []any) {
 	if f.Before > 0 {
 		where, args = append(where, "id < ?"), append(args, f.Before)
 	}
-	switch {
-	case f.Status == journal.Succeeded || f.Status == "":
-	default:
-		// Said with the condition of the index run_status, so that SQLite uses it.
-		where = append(where, "status <> 'succeeded'")
-	}
+	flow := "flow = ?"
 	if f.Status != "" {
 		where, args = append(where, "status = ?"), append(args, string(f.Status))
 	}
+	if f.Status != "" && f.Status != journal.Succeeded {
+		// The condition of the index run_status, in its own words: SQLite uses
+		// it then, and the plus sign keeps it from preferring run_flow.
+		where = append(where, "status <> 'succeeded'")
+		flow = "+flow = ?"
+	}
 	if f.Flow != "" {
-		column := "flow"
-		if f.Status != "" && f.Status != journal.Succeeded {
-			column = "+flow" // keeps the index run_flow out: the other one is narrower
-		}
-		where, args = append(where, column+" = ?"), append(args, f.Flow)
+		where, args = append(where, flow), append(args, f.Flow)
 	}
 	text := "select " + runColumns + " from run"
 	if len(where) > 0 {
@@ -88,7 +90,7 @@ func listing(f journal.Filter) (string, []any) {
 // statuses without runs are left out.
 func (s *Store) Counts(ctx context.Context) (map[string]map[journal.Status]int, error) {
 	counts := map[string]map[journal.Status]int{}
-	err := s.each(ctx, `select flow, status, runs from tally where runs <> 0`, nil, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, `select flow, status, runs from tally where runs <> 0`, nil, func(rows *sql.Rows) error {
 		var flow, status string
 		var n int
 		if err := rows.Scan(&flow, &status, &n); err != nil {
@@ -110,15 +112,20 @@ func (s *Store) Counts(ctx context.Context) (map[string]map[journal.Status]int, 
 // is empty for a run nobody has taken up yet, or that does not exist.
 func (s *Store) Events(ctx context.Context, run int64) ([]journal.Event, error) {
 	var events []journal.Event
-	from, to := eventID(run, 0), eventID(run+1, 0)
-	err := s.each(ctx, `select body from event where id >= ? and id < ? order by id`, []any{from, to}, func(rows *sql.Rows) error {
+	from, to := appendID(run, 0), appendID(run+1, 0)
+	err := s.queries.each(ctx, `select body from event where id >= ? and id < ? order by id`, []any{from, to}, func(rows *sql.Rows) error {
 		var body []byte
 		if err := rows.Scan(&body); err != nil {
 			return err
 		}
-		e, err := journal.Decode(body)
-		events = append(events, e)
-		return err
+		for line := range bytes.Lines(body) {
+			e, err := journal.Decode(line)
+			if err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the journal of run %d: %w", run, err)
@@ -126,39 +133,48 @@ func (s *Store) Events(ctx context.Context, run int64) ([]journal.Event, error) 
 	return events, nil
 }
 
-// load returns a run with its payloads.
-func (s *Store) load(ctx context.Context, id int64) (journal.Run, error) {
+// load returns runs with their payloads; those that do not exist are left out.
+func (s *Store) load(ctx context.Context, ids ...int64) (map[int64]journal.Run, error) {
 	const text = `select ` + runColumns + `,
 		(select body from payload where payload.id = run.event),
 		(select body from payload where payload.id = run.inputs),
 		(select body from payload where payload.id = run.output)
-		from run where id = ?`
-	var r journal.Run
-	found := false
-	err := s.each(ctx, text, []any{id}, func(rows *sql.Rows) error {
-		found = true
-		var event, inputs, output []byte
-		var err error
-		if r, err = scanRun(rows, &event, &inputs, &output); err != nil {
-			return err
-		}
-		if r.Event, err = decodeOptional(event); err != nil {
-			return fmt.Errorf("its event: %w", err)
-		}
-		if r.Output, err = decodeOptional(output); err != nil {
-			return fmt.Errorf("its output: %w", err)
-		}
-		in, err := decodeOptional(inputs)
+		from run where id in (select value from json_each(?))`
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	runs := make(map[int64]journal.Run, len(ids))
+	err = s.queries.each(ctx, text, []any{string(list)}, func(rows *sql.Rows) error {
+		r, err := scanWhole(rows)
 		if err != nil {
-			return fmt.Errorf("its inputs: %w", err)
+			return fmt.Errorf("run %d: %w", r.ID, err)
 		}
-		r.Inputs, _ = in.(map[string]any)
+		runs[r.ID] = r
 		return nil
 	})
-	if err == nil && !found {
-		err = journal.ErrNoRun
+	return runs, err
+}
+
+// scanWhole reads a row of runColumns with the event, the inputs and the output.
+func scanWhole(rows *sql.Rows) (journal.Run, error) {
+	var event, inputs, output []byte
+	r, err := scanRun(rows, &event, &inputs, &output)
+	if err != nil {
+		return r, err
 	}
-	return r, err
+	if r.Event, err = decodeOptional(event); err != nil {
+		return r, fmt.Errorf("its event: %w", err)
+	}
+	if r.Output, err = decodeOptional(output); err != nil {
+		return r, fmt.Errorf("its output: %w", err)
+	}
+	in, err := decodeOptional(inputs)
+	if err != nil {
+		return r, fmt.Errorf("its inputs: %w", err)
+	}
+	r.Inputs, _ = in.(map[string]any)
+	return r, nil
 }
 
 // scanRun reads a row of runColumns and what more was selected.
@@ -178,53 +194,12 @@ func scanRun(rows *sql.Rows, more ...any) (journal.Run, error) {
 	return r, nil
 }
 
-// each calls scan for every row of a query whose text is one of few: it is
-// kept prepared.
-func (s *Store) each(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
-	stmt, err := s.prepared(ctx, text)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	return drain(rows, scan)
-}
-
-// get reads the first row of a query into dest and reports whether there was one.
-func (s *Store) get(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
-	stmt, err := s.prepared(ctx, text)
-	if err != nil {
-		return false, err
-	}
-	err = stmt.QueryRowContext(ctx, args...).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if stmt, ok := s.queries[text]; ok {
-		return stmt, nil
-	}
-	stmt, err := s.read.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	s.queries[text] = stmt
-	return stmt, nil
-}
-
-// eventID returns the key of the nth event of a run.
-func eventID(run int64, n int) int64 { return run<<eventBits | int64(n) }
+// appendID returns the key of the nth append to a run.
+func appendID(run int64, n int) int64 { return run<<appendBits | int64(n) }
 
 const (
-	eventBits  = 24
-	eventLimit = 1 << eventBits // events of one run
+	appendBits  = 24
+	appendLimit = 1 << appendBits // appends to one run
 )
 
 // encode writes a value as it is stored, in the one form in which equal values

@@ -28,7 +28,7 @@ func (s *Store) Reject(ctx context.Context, r journal.Rejection) error {
 // Rejections returns up to limit requests that were turned away, the newest first.
 func (s *Store) Rejections(ctx context.Context, limit int) ([]journal.Rejection, error) {
 	var rejections []journal.Rejection
-	err := s.each(ctx, `select at, address, status, reason from rejection order by id desc limit ?`, []any{limit},
+	err := s.queries.each(ctx, `select at, address, status, reason from rejection order by id desc limit ?`, []any{limit},
 		func(rows *sql.Rows) error {
 			var r journal.Rejection
 			var at int64

@@ -5,11 +5,13 @@ import (
 	"fmt"
 )
 
-// migrations bring a database from version i (PRAGMA user_version) to i+1.
-// One that has been released is never changed: the next one is added.
-//
-// Times are nanoseconds since 1970 in UTC, 0 for none.
-var migrations = []string{`
+// migrations returns the scripts of which the ith brings a database from version
+// i (PRAGMA user_version) to i+1. One that was released is never changed: the
+// next one is added.
+func migrations() []string { return []string{format1} }
+
+// format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
+const format1 = `
 create table meta (name text primary key, value text not null) strict, without rowid;
 
 create table payload (id integer primary key, uses integer not null, body text not null) strict;
@@ -33,7 +35,7 @@ create table run (
 	due         integer not null default 0,
 	ended       integer not null default 0,
 	epoch       integer not null default 0,
-	events      integer not null default 0, -- how many the journal has
+	appended    integer not null default 0, -- how many rows of its journal there are
 	started     integer not null default 0, -- 1 once it was claimed: it holds its place at the head of its queue
 	nudged      integer not null default 0, -- 1 if a run it called ended while it was running
 	wake        integer                     -- when it may be claimed, null for never
@@ -43,6 +45,8 @@ create index run_flow on run (flow, id);
 create index run_status on run (status, id) where status <> 'succeeded';
 create index run_queue on run (flow, queue, started, id) where queue <> '' and ended = 0;
 
+-- The events of one append, one a line. The id is the run's times 2^24 plus the
+-- number of the append in it.
 create table event (id integer primary key, body text not null) strict;
 
 create table seen (
@@ -70,7 +74,7 @@ create table record (
 	body    text not null
 ) strict;
 create unique index record_key on record (tab, key) where key is not null;
-create index record_tab on record (tab, written);
+create index record_tab on record (tab); -- and so in the order of id
 create table record_op (
 	run integer, path text, record integer not null,
 	primary key (run, path)
@@ -80,7 +84,7 @@ create table rejection (
 	id integer primary key autoincrement,
 	at integer not null, address text not null, status integer not null, reason text not null
 ) strict;
-`}
+`
 
 // migrate brings the database to the newest version, and refuses one that is
 // newer still.
@@ -89,13 +93,14 @@ func (t *tx) migrate() error {
 	if err := t.conn.QueryRowContext(t.ctx, `pragma user_version`).Scan(&version); err != nil {
 		return err
 	}
-	if version > len(migrations) {
+	scripts := migrations()
+	if version > len(scripts) {
 		return fmt.Errorf("it was written by a newer patchbay (its format is %d, this one reads up to %d): use that version again, or name another folder",
-			version, len(migrations))
+			version, len(scripts))
 	}
-	for ; version < len(migrations); version++ {
+	for ; version < len(scripts); version++ {
 		// One text, so that a crash leaves the old version or the new one.
-		script := fmt.Sprintf("begin immediate;\n%s\npragma user_version = %d;\ncommit", migrations[version], version+1)
+		script := fmt.Sprintf("begin immediate;\n%s\npragma user_version = %d;\ncommit", scripts[version], version+1)
 		if _, err := t.conn.ExecContext(t.ctx, script); err != nil {
 			return fmt.Errorf("bring the database to format %d: %w", version+1, err)
 		}

@@ -10,7 +10,7 @@ import (
 // name, and false if there is nothing.
 func (s *Store) Sealed(ctx context.Context, kind, name string) ([]byte, bool, error) {
 	var data []byte
-	found, err := s.get(ctx, `select body from sealed where kind = ? and name = ?`, []any{kind, name}, &data)
+	found, err := s.queries.get(ctx, `select body from sealed where kind = ? and name = ?`, []any{kind, name}, &data)
 	return data, found, wrap(err, "load the %s %s", kind, name)
 }
 
@@ -44,7 +44,7 @@ func (s *Store) SealedNames(ctx context.Context, kind string) ([]string, error) 
 // names returns the one column of text a query selects.
 func (s *Store) names(ctx context.Context, text string, args ...any) ([]string, error) {
 	var names []string
-	err := s.each(ctx, text, args, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, text, args, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		names = append(names, name)

@@ -10,7 +10,7 @@
 //
 //	meta       name → value: world (live | sandbox), identity
 //	run        one row a run; its small facts, and where it stands
-//	event      the journal: the key is run*2^24 + the number of the event in its run
+//	event      the journals: one row an append, with its events one a line
 //	payload    events that started runs, inputs and outputs; shared by `uses` runs
 //	seen       (flow, trigger, connection, event id) → run; outlives the run
 //	cursor     how far polls and schedules have come
@@ -42,7 +42,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -75,8 +74,7 @@ type Store struct {
 	started atomic.Bool
 	stopped chan struct{} // closed when Run is over
 
-	mu      sync.Mutex
-	queries map[string]*sql.Stmt // of read, by their text
+	queries statements // of read
 }
 
 // Open opens the data folder dir, making it if it does not exist, and takes it
@@ -101,7 +99,6 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		ops:     make(chan *op),
 		notify:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
-		queries: map[string]*sql.Stmt{},
 	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data folder %s: %w", dir, err), s.Close())
@@ -119,15 +116,12 @@ func (s *Store) Notify() <-chan struct{} { return s.notify }
 
 // Close closes the database and gives the folder back. Run is over by then.
 func (s *Store) Close() error {
-	var errs []error
-	for _, stmt := range s.queries {
-		errs = append(errs, stmt.Close())
-	}
+	errs := []error{s.queries.close()}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
 	}
 	if s.tx != nil {
-		errs = append(errs, s.tx.close())
+		errs = append(errs, s.tx.statements.close(), s.tx.conn.Close())
 	}
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
@@ -155,12 +149,16 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	s.queries.on = s.read
 
 	conn, err := s.write.Conn(ctx)
+	if isDamaged(err) {
+		return fmt.Errorf("its patchbay.db is damaged, or is no database: put a backup in its place (%w)", err)
+	}
 	if err != nil {
 		return err
 	}
-	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, stmts: map[string]*sql.Stmt{}, tally: map[tallyKey]int{}}
+	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, statements: statements{on: conn}, tally: map[tallyKey]int{}}
 	if err := s.tx.migrate(); err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (s *Store) findRows(ctx context.Context, table string, where map[string]any
 		args = append(args, o.limit)
 	}
 	var found []map[string]any
-	err = s.each(ctx, text, args, func(rows *sql.Rows) error {
+	err = s.queries.each(ctx, text, args, func(rows *sql.Rows) error {
 		var body string
 		if err := rows.Scan(&body); err != nil {
 			return err
@@ -188,7 +188,7 @@ func (s *Store) PruneRows(ctx context.Context, table string, before time.Time) (
 // CountRows returns how many rows a table has.
 func (s *Store) CountRows(ctx context.Context, table string) (int, error) {
 	var n int
-	_, err := s.get(ctx, `select count(*) from record where tab = ?`, []any{table}, &n)
+	_, err := s.queries.get(ctx, `select count(*) from record where tab = ?`, []any{table}, &n)
 	return n, wrap(err, "count the rows of table %s", table)
 }
 

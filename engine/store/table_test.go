@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -103,12 +104,12 @@ func TestFindRows(t *testing.T) {
 	}
 	for _, test := range tests {
 		rows, err := s.FindRows(ctx, "t", test.where, test.orderBy, test.descending, test.limit)
-		got := ""
+		var got strings.Builder
 		for _, row := range rows {
-			got += row["id"].(string)
+			got.WriteString(row["id"].(string))
 		}
-		if got != test.want || err != nil {
-			t.Errorf("FindRows(%v, %q, %v, %d) = %q, %v, want %q", test.where, test.orderBy, test.descending, test.limit, got, err, test.want)
+		if got.String() != test.want || err != nil {
+			t.Errorf("FindRows(%v, %q, %v, %d) = %q, %v, want %q", test.where, test.orderBy, test.descending, test.limit, got.String(), err, test.want)
 		}
 	}
 	for _, field := range []string{`a"b`, ""} {

@@ -111,11 +111,7 @@ func (s *Store) answer(batch []*op, err error) {
 // isUnavailable reports whether err is about the disk or the file, so that any
 // other write would meet it too.
 func isUnavailable(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return false
-	}
-	switch e.Code() & 0xff {
+	switch code(err) {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
 		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT,
 		sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL:
@@ -125,11 +121,26 @@ func isUnavailable(err error) bool {
 	}
 }
 
+// isDamaged reports whether err says that the file is not what it should be.
+func isDamaged(err error) bool {
+	return code(err) == sqlite3.SQLITE_NOTADB || code(err) == sqlite3.SQLITE_CORRUPT
+}
+
+// code returns the primary result code of SQLite that err holds, 0 if none.
+func code(err error) int {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return 0
+	}
+	return e.Code() & 0xff
+}
+
 // tx is the writing connection and the transaction under way on it.
 type tx struct {
-	ctx   context.Context //nolint:containedctx // never ends: a write is not broken off in the middle
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // by their text
+	ctx  context.Context //nolint:containedctx // never ends: a write is not broken off in the middle
+	conn *sql.Conn
+
+	statements statements // of conn
 
 	lastRun   int64            // the highest id given to a run
 	tally     map[tallyKey]int // what the transaction changed in the table tally
@@ -204,7 +215,7 @@ func (t *tx) move(flow string, from, to journal.Status) {
 	}
 }
 
-// exec runs a statement without rows. The text is a constant: it is kept prepared.
+// exec runs a statement without rows.
 func (t *tx) exec(text string, args ...any) error {
 	_, err := t.result(text, args...)
 	return err
@@ -213,15 +224,8 @@ func (t *tx) exec(text string, args ...any) error {
 // result runs a statement and returns how many rows it changed and the id of
 // the last row it inserted.
 func (t *tx) result(text string, args ...any) (sql.Result, error) {
-	stmt, err := t.prepare(text)
-	if err != nil {
-		return nil, err
-	}
-	r, err := stmt.ExecContext(t.ctx, args...)
-	if err != nil {
-		t.broken = err
-	}
-	return r, err
+	r, err := t.statements.exec(t.ctx, text, args)
+	return r, t.note(err)
 }
 
 // insert runs an insert and returns the id of the row.
@@ -244,64 +248,20 @@ func (t *tx) change(text string, args ...any) (int64, error) {
 
 // get reads the first row into dest and reports whether there was one.
 func (t *tx) get(text string, args []any, dest ...any) (bool, error) {
-	stmt, err := t.prepare(text)
-	if err != nil {
-		return false, err
-	}
-	err = stmt.QueryRowContext(t.ctx, args...).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		t.broken = err
-	}
-	return err == nil, err
+	found, err := t.statements.get(t.ctx, text, args, dest...)
+	return found, t.note(err)
 }
 
 // each calls scan for every row.
 func (t *tx) each(text string, args []any, scan func(*sql.Rows) error) error {
-	stmt, err := t.prepare(text)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(t.ctx, args...)
-	if err == nil {
-		err = drain(rows, scan)
-	}
+	return t.note(t.statements.each(t.ctx, text, args, scan))
+}
+
+// note remembers that the database refused something: what the transaction
+// did so far cannot be kept.
+func (t *tx) note(err error) error {
 	if err != nil {
 		t.broken = err
 	}
 	return err
-}
-
-func (t *tx) prepare(text string) (*sql.Stmt, error) {
-	if stmt, ok := t.stmts[text]; ok {
-		return stmt, nil
-	}
-	stmt, err := t.conn.PrepareContext(t.ctx, text)
-	if err != nil {
-		t.broken = err
-		return nil, err
-	}
-	t.stmts[text] = stmt
-	return stmt, nil
-}
-
-func (t *tx) close() error {
-	var errs []error
-	for _, stmt := range t.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, t.conn.Close())...)
-}
-
-// drain calls scan for each of the rows and closes them.
-func drain(rows *sql.Rows, scan func(*sql.Rows) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

@@ -158,9 +158,17 @@ func normalizeOther(v any, depth int) (any, error) {
 	}
 }
 
+// exact is up to where every whole number has a float64 of its own.
+const exact = 1 << 53
+
+// finite returns f as a value: a whole number is an int, as it will be when it
+// is read back from JSON, where 2.0 is written 2.
 func finite(f float64) (any, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("%v is not a number a value can hold", f)
+	}
+	if f == math.Trunc(f) && math.Abs(f) < exact {
+		return int(f), nil
 	}
 	return f, nil
 }
@@ -173,7 +181,7 @@ func number(n json.Number) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is too large for a number", n)
 	}
-	return f, nil
+	return finite(f)
 }
 
 func fileFrom(m map[string]any) (File, bool) {

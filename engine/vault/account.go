@@ -27,6 +27,18 @@ type account struct {
 	forced  time.Time // when a refused token was last replaced
 }
 
+// leaveAlone puts the next renewal of a token that still works off, for as
+// long as the service asks.
+func (a *account) leaveAlone(err error, now time.Time) {
+	until := now.Add(pause)
+	if f, ok := errors.AsType[*value.Failure](err); ok && f.NotBefore.After(until) {
+		until = f.NotBefore
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.notTill = until
+}
+
 // load returns the token of a connection, nil for none. One that was given for
 // another connector or host is a failure; where no person is needed to get
 // another it is none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type flight struct {
 const (
 	// renewalTime bounds a renewal, with the second try of a lost answer.
 	renewalTime = 2*requestTime + 5*time.Second
+	// patience is how long a call waits for a next token while its own works.
+	patience = 5 * time.Second
 	// pause is how long a token that still works is left alone after it could
 	// not be renewed.
 	pause = 30 * time.Second
@@ -60,7 +63,13 @@ func (v *Vault) access(ctx context.Context, conn *program.Connection) (string, e
 	if err != nil {
 		return "", err
 	}
-	next, err := v.renew(ctx, a, conn, t)
+	patient := ctx
+	if t.usable(now) {
+		var cancel context.CancelFunc
+		patient, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	next, err := v.renew(patient, a, conn, t)
 	switch {
 	case err == nil:
 		return next.access.Reveal(), nil
@@ -140,9 +149,20 @@ func (v *Vault) renew(ctx context.Context, a *account, conn *program.Connection,
 			return nil, context.Cause(ctx)
 		}
 		if f.bound == bound {
-			return f.token, f.err
+			return f.token, own(f.err)
 		}
 	}
+}
+
+// own returns a copy of a failure that several calls are told: each may add
+// to it where it happened.
+func own(err error) error {
+	f, ok := errors.AsType[*value.Failure](err)
+	if !ok {
+		return err
+	}
+	c := *f
+	return &c
 }
 
 // follows reports whether t is a token that works and another than stale.
@@ -200,7 +220,7 @@ func (v *Vault) next(ctx context.Context, a *account, conn *program.Connection, 
 		var err error
 		next, err = v.obtain(ctx, conn, before)
 		if err != nil {
-			return nil, v.noted(ctx, a, conn, turn, err)
+			return nil, v.noted(ctx, a, conn, before, turn, err)
 		}
 	}
 	if err := v.save(ctx, a, bound, turn, next); err != nil {
@@ -226,24 +246,15 @@ func (e *refusedError) Error() string { return e.failure.Error() }
 
 // noted remembers what follows from a renewal that did not succeed, and
 // returns the failure to tell.
-func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection, turn int, err error) error {
+func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection, before *token, turn int, err error) error {
 	refused, ok := errors.AsType[*refusedError](err)
-	if !ok {
+	switch {
+	case !ok:
 		v.log.Warn("token not renewed", "connection", a.name, "error", err)
-		until := time.Now().Add(pause)
-		if f, ok := errors.AsType[*value.Failure](err); ok && f.NotBefore.After(until) {
-			until = f.NotBefore
-		}
-		a.mu.Lock()
-		a.notTill = until
-		a.mu.Unlock()
+		a.leaveAlone(err, time.Now())
 		return err
-	}
-	a.mu.Lock()
-	before := a.token
-	a.mu.Unlock()
-	if before != nil && before.refused == refused.refusal {
-		return refused.failure // said before, and told and remembered then
+	case before != nil && before.refused == refused.refusal:
+		return refused.failure // an earlier one, told and remembered then
 	}
 	v.log.Error("renewal refused", "connection", a.name, "error", refused.failure)
 	if err := v.save(ctx, a, bindingOf(conn), turn, before.refusedWith(refused.refusal)); err != nil {
@@ -271,8 +282,11 @@ func (v *Vault) obtain(ctx context.Context, conn *program.Connection, before *to
 		answer, err = v.exchange(ctx, e, grant)
 	}
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		r := &refusal{Message: saying(refused.ErrorCode, refused.ErrorDescription), At: time.Now(), Client: e.fingerprint()}
-		f := refusedFailure(conn, r.Message)
+		r := &refusal{
+			Message: saying(refused.ErrorCode, refused.ErrorDescription), Code: refused.ErrorCode,
+			At: time.Now(), Client: e.fingerprint(),
+		}
+		f := refusedFailure(conn, r)
 		f.Status = refused.Response.StatusCode
 		return nil, &refusedError{r, f}
 	}
@@ -291,18 +305,21 @@ func stands(conn *program.Connection, t *token, e endpoint, now time.Time) *valu
 	if conn.Auth.Type == program.AuthOAuth2Client && now.Sub(t.refused.At) > clientPause {
 		return nil
 	}
-	return refusedFailure(conn, t.refused.Message)
+	return refusedFailure(conn, t.refused)
 }
 
 // refusedFailure tells that a service gives no further token, in its own words.
-func refusedFailure(conn *program.Connection, said string) *value.Failure {
-	if conn.Auth.Type == program.AuthOAuth2Client {
-		return value.Fail(value.ClassAuth, "%s gives no token to the client of connection %q: %s. Check its client_id and client_secret",
-			vendor(conn), conn.Name, said)
+func refusedFailure(conn *program.Connection, r *refusal) *value.Failure {
+	if conn.Auth.Type == program.AuthOAuth2Client || slices.Contains(clientCodes, r.Code) {
+		return value.Fail(value.ClassAuth, "%s does not accept the client of connection %q: %s. Check its client_id and client_secret",
+			vendor(conn), conn.Name, r.Message)
 	}
 	return value.Fail(value.ClassAuth, "%s no longer accepts the sign-in of connection %q: %s. To sign in again, %s",
-		vendor(conn), conn.Name, said, toConnect(conn.Name))
+		vendor(conn), conn.Name, r.Message, toConnect(conn.Name))
 }
+
+// clientCodes are the error codes that speak of the client, not of a sign-in.
+var clientCodes = []string{"invalid_client", "unauthorized_client"} //nolint:gochecknoglobals // never written
 
 // grantOf returns what to ask for the next token with, and the scopes asked.
 func grantOf(conn *program.Connection, before *token) (grant url.Values, asked []string, err error) {

@@ -245,15 +245,40 @@ func TestRefusedClientIsTriedOnceMended(t *testing.T) {
 		s := newIssuer()
 		v, _, conn := played(t, s)
 		time.Sleep(time.Hour)
-		conn.Secrets["client_secret"] = program.SecretRef{Plain: value.NewSecret("wrong")}
+		conn.Secrets["client_secret"] = program.SecretRef{Plain: value.NewSecret("mistyped")}
 		for range 2 {
 			_, err := authorized(t, v, conn)
-			wantFailure(t, err, value.ClassAuth, `Acme no longer accepts the sign-in of connection "acme_main": Unknown client or wrong secret. (invalid_client). To sign in again, run "patchbay connect acme_main"`)
+			wantFailure(t, err, value.ClassAuth, `Acme does not accept the client of connection "acme_main": Unknown client or wrong secret. (invalid_client). Check its client_id and client_secret`)
 		}
 		conn.Secrets["client_secret"] = program.SecretRef{Env: "ACME_SECRET"}
 		wantAuthorized(t, v, conn, "Bearer access-2")
 		if got, _ := v.State(t.Context(), conn); got.Status != Connected {
 			t.Errorf("State() = %+v, want connected", got)
+		}
+	})
+}
+
+// TestEachCallOwnsItsFailure has many calls told of one refusal, each of which
+// writes its place into the failure.
+func TestEachCallOwnsItsFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIssuer()
+		v, _, conn := played(t, s)
+		s.revoke()
+		time.Sleep(time.Hour)
+		var calls sync.WaitGroup
+		for range 100 {
+			calls.Go(func() {
+				_, err := authorized(t, v, conn)
+				wantFailure(t, err, value.ClassAuth, refusedText)
+				if f, ok := errors.AsType[*value.Failure](err); ok {
+					f.Step = "mine"
+				}
+			})
+		}
+		calls.Wait()
+		if got := s.grants(); len(got) != 2 {
+			t.Errorf("requests for tokens = %v, want one sign-in and one renewal", got)
 		}
 	})
 }
@@ -309,6 +334,32 @@ func TestRenewalFailsForNow(t *testing.T) {
 		v.client.Transport = s
 		s.setFail(nil)
 		wantAuthorized(t, v, conn, "Bearer access-2")
+	})
+}
+
+// TestSlowServiceHoldsNobody sees that a call whose token still works waits a
+// little while for the next one, and then goes without.
+func TestSlowServiceHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIssuer()
+		v, _, conn := played(t, s)
+		conn.Auth.BeforeExpiry = 10 * time.Minute
+		v.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(20 * time.Second)
+			return s.RoundTrip(r)
+		})
+		time.Sleep(51 * time.Minute)
+		start := time.Now()
+		wantAuthorized(t, v, conn, "Bearer access-1")
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Errorf("the call waited %v, want 5s", waited)
+		}
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		wantAuthorized(t, v, conn, "Bearer access-2")
+		if got := s.grants(); len(got) != 2 {
+			t.Errorf("requests for tokens = %v, want one sign-in and one renewal", got)
+		}
 	})
 }
 
@@ -507,8 +558,8 @@ func TestClientCredentialsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, conn := newIssuer(), machine()
 		v := openWith(t, Options{Store: newMemory(), Key: testKey(1), HTTP: s})
-		conn.Secrets["client_secret"] = program.SecretRef{Plain: value.NewSecret("wrong")}
-		text := `Acme gives no token to the client of connection "acme_main": Unknown client or wrong secret. (invalid_client). Check its client_id and client_secret`
+		conn.Secrets["client_secret"] = program.SecretRef{Plain: value.NewSecret("mistyped")}
+		text := `Acme does not accept the client of connection "acme_main": Unknown client or wrong secret. (invalid_client). Check its client_id and client_secret`
 		for range 3 {
 			_, err := authorized(t, v, conn)
 			wantFailure(t, err, value.ClassAuth, text)

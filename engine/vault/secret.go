@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -55,6 +56,16 @@ func (v *Vault) Secrets(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// Secret returns the secret of that name. One that is not set is a
+// *value.Failure that says how to set it.
+func (v *Vault) Secret(ctx context.Context, name string) (value.Secret, error) {
+	s, err := v.secret(ctx, name)
+	if err == nil && s.IsZero() {
+		return s, value.Fail(value.ClassAuth, "the secret %q is not set; set it with: patchbay secret set %s", name, name)
+	}
+	return s, err
+}
+
 // secret returns the secret of that name; the zero one if it is not set.
 func (v *Vault) secret(ctx context.Context, name string) (value.Secret, error) {
 	v.secretMu.Lock()
@@ -75,26 +86,39 @@ func (v *Vault) secret(ctx context.Context, name string) (value.Secret, error) {
 	return s, nil
 }
 
-// Reveal returns the secret fields of a connection by name, those that a
-// sign-in filled among them. If one of them is not set the error names the
-// first such field and what to do, and the map holds all the others.
+// Reveal returns all fields of a connection as text by their names: the open
+// ones, the secret ones, and those a sign-in filled. If a secret is not set the
+// error names the first such field and what to do, and the map holds all the
+// others.
 func (v *Vault) Reveal(ctx context.Context, conn *program.Connection) (map[string]string, error) {
-	texts, missing := v.reveal(ctx, conn, func(string) bool { return true })
-	if usesTokens(conn) && !conn.Sandbox {
-		fields, err := v.fromToken(ctx, conn, true)
-		if err != nil {
-			return texts, err
-		}
-		for name, f := range fields {
-			if text, ok := f.(string); ok {
+	given, err := v.fromToken(ctx, conn)
+	texts := map[string]string{}
+	for _, fields := range []map[string]any{given, conn.Fields} {
+		for name, field := range fields {
+			if text, ok := fieldText(field); ok {
 				texts[name] = text
 			}
 		}
 	}
-	if len(missing) > 0 {
-		return texts, missing[0]
+	secrets, missing := v.reveal(ctx, conn, func(string) bool { return true })
+	maps.Copy(texts, secrets)
+	if err == nil && len(missing) > 0 {
+		err = missing[0]
 	}
-	return texts, nil
+	return texts, err
+}
+
+func fieldText(field any) (string, bool) {
+	switch f := field.(type) {
+	case string:
+		return f, true
+	case bool, int:
+		return fmt.Sprint(f), true
+	case float64:
+		return strconv.FormatFloat(f, 'f', -1, 64), true
+	default:
+		return "", false
+	}
 }
 
 // reveal returns the secrets of the wanted fields, and a failure for each

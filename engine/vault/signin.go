@@ -64,7 +64,7 @@ func (v *Vault) Start(ctx context.Context, conn *program.Connection, redirectURI
 	}
 	state := rand.Text()
 	if err := v.begin(ctx, state, s); err != nil {
-		return "", storeFailure(conn.Name, "asked for", err)
+		return "", value.Fail(value.ClassTransient, "the sign-in of connection %q cannot begin: %v", conn.Name, err)
 	}
 	return authorizeURL(conn.Auth, s, state), nil
 }
@@ -198,8 +198,10 @@ func (v *Vault) Finish(ctx context.Context, callback url.Values) (string, error)
 	return name, v.redeem(ctx, s, code)
 }
 
-// redeem exchanges a code for a token and keeps it.
+// redeem exchanges a code for a token and keeps it. A browser that is closed
+// meanwhile does not stop it: the code serves once.
 func (v *Vault) redeem(ctx context.Context, s *signIn, code string) error {
+	ctx = context.WithoutCancel(ctx)
 	grant := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.RedirectURI}}
 	if s.Verifier != "" {
 		grant.Set("code_verifier", s.Verifier)

@@ -1,9 +1,12 @@
 package vault
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,27 +149,35 @@ func TestFinishRefused(t *testing.T) {
 		message  string
 	}{
 		{
-			"the person says no", url.Values{"error": {"access_denied"}, "error_description": {"The user\ndenied the app."}}, nil,
+			"the person says no",
+			url.Values{"error": {"access_denied"}, "error_description": {"The user\ndenied the app."}},
+			nil,
 			value.ClassAuth, `Acme did not sign connection "acme_main" in: The user denied the app. (access_denied)`,
 		},
 		{"no code", url.Values{}, nil, value.ClassAuth, `Acme did not sign connection "acme_main" in: it sent back no code`},
 		{"a wrong code", url.Values{"code": {"code-99"}}, nil, value.ClassAuth, `Acme did not sign connection "acme_main" in: The code is invalid. (invalid_grant)`},
 		{
-			"an error with status 200 that echoes the secret", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, form url.Values) bool {
+			"an error with status 200 that echoes the secret",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, form url.Values) bool {
 				answer(w, 200, map[string]any{"ok": false, "error": "bad_client_secret", "message": "got " + form.Get("client_secret") + " and " + form.Get("code")})
 				return true
 			},
 			value.ClassAuth, `Acme did not sign connection "acme_main" in: got [secret] and [secret] (bad_client_secret)`,
 		},
 		{
-			"a list of messages", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, _ url.Values) bool {
+			"a list of messages",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, _ url.Values) bool {
 				answer(w, 422, map[string]any{"statusCode": 422, "error": "Unprocessable Entity", "message": []string{"client_id must be a string", "code is gone"}})
 				return true
 			},
 			value.ClassAuth, `Acme did not sign connection "acme_main" in: client_id must be a string; code is gone (Unprocessable Entity)`,
 		},
 		{
-			"a redirect", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, _ url.Values) bool {
+			"a redirect",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, _ url.Values) bool {
 				w.Header().Set("Location", "https://elsewhere.test/token")
 				w.WriteHeader(http.StatusPermanentRedirect)
 				return true
@@ -174,21 +185,27 @@ func TestFinishRefused(t *testing.T) {
 			value.ClassInvalid, "Acme sends a request for a token on to another address (status 308): the token_url of the connector must be the last one",
 		},
 		{
-			"no token in the answer", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, _ url.Values) bool {
+			"no token in the answer",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, _ url.Values) bool {
 				answer(w, 200, map[string]any{"token": "x"})
 				return true
 			},
 			value.ClassInvalid, "Acme answered a request for a token without an access_token",
 		},
 		{
-			"a page of HTML", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, _ url.Values) bool {
+			"a page of HTML",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, _ url.Values) bool {
 				http.Error(w, "<html>blocked</html>", http.StatusForbidden)
 				return true
 			},
 			value.ClassTransient, `Acme answered a request for a token for connection "acme_main" with status 403 and no reason that can be read`,
 		},
 		{
-			"out of order", url.Values{"code": {"code-1"}}, func(w http.ResponseWriter, _ url.Values) bool {
+			"out of order",
+			url.Values{"code": {"code-1"}},
+			func(w http.ResponseWriter, _ url.Values) bool {
 				answer(w, 503, map[string]any{"message": "maintenance"})
 				return true
 			},
@@ -261,6 +278,59 @@ func TestSignInLastsAQuarterOfAnHour(t *testing.T) {
 		}
 		wantAuthorized(t, later, conn, "Bearer access-1")
 	})
+}
+
+// TestClosedBrowser has the browser go away while the code is exchanged.
+func TestClosedBrowser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIssuer()
+		conn := acme("https://acme.test")
+		v := openWith(t, Options{Store: newMemory(), Key: testKey(1), HTTP: s})
+		address, err := v.Start(t.Context(), conn, callbackURI, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		v.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			if err := r.Context().Err(); err != nil {
+				return nil, err
+			}
+			return s.RoundTrip(r)
+		})
+		if name, err := v.Finish(ctx, s.authorize(t, address)); err != nil || name != conn.Name {
+			t.Errorf("Finish() = %q, %v, want acme_main, nil", name, err)
+		}
+		wantAuthorized(t, v, conn, "Bearer access-1")
+	})
+}
+
+// TestCallbackTwiceAtOnce has a browser send the same callback many times.
+func TestCallbackTwiceAtOnce(t *testing.T) {
+	s := newIssuer()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn := acme(server.URL)
+	v := open(t, newMemory())
+	address, err := v.Start(t.Context(), conn, callbackURI, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback := s.authorize(t, address)
+	var well atomic.Int32
+	var calls sync.WaitGroup
+	for range 20 {
+		calls.Go(func() {
+			if _, err := v.Finish(t.Context(), callback); err == nil {
+				well.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	if got := s.grants(); well.Load() != 1 || len(got) != 1 {
+		t.Errorf("%d callbacks went well and %d codes were sent, want 1 and 1", well.Load(), len(got))
+	}
+	wantAuthorized(t, v, conn, "Bearer access-1")
 }
 
 func TestStartRefused(t *testing.T) {

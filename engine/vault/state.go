@@ -42,17 +42,31 @@ func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, err
 	if len(missing) > 0 {
 		return State{Status: NotConnected, Message: strings.Join(missing, "; ")}, nil
 	}
-	if !usesTokens(conn) {
-		return State{Status: Connected}, nil
+	s := State{Status: Connected}
+	if usesTokens(conn) {
+		t, _, err := v.load(ctx, v.account(conn.Name), conn)
+		if f, ok := missingToken(err); ok {
+			return State{Status: NotConnected, Message: f.Message}, nil
+		}
+		if err != nil {
+			return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
+		}
+		s = tokenState(conn, t)
 	}
-	t, _, err := v.load(ctx, v.account(conn.Name), conn)
-	if f, ok := missingToken(err); ok {
-		return State{Status: NotConnected, Message: f.Message}, nil
+	if s.Status == Connected {
+		s.Message = v.deliveriesLack(ctx, conn)
 	}
-	if err != nil {
-		return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
+	return s, nil
+}
+
+// deliveriesLack returns what is missing to verify deliveries, which calls do
+// without; "" for nothing.
+func (v *Vault) deliveriesLack(ctx context.Context, conn *program.Connection) string {
+	_, failures := v.reveal(ctx, conn, func(field string) bool { return !authorizes(conn, field) })
+	if len(failures) == 0 {
+		return ""
 	}
-	return tokenState(conn, t), nil
+	return "deliveries cannot be verified: " + failures[0].Message
 }
 
 // missing returns what the credentials of a connection lack, in words.
@@ -97,7 +111,7 @@ func tokenState(conn *program.Connection, t *token) State {
 	s := State{Status: Connected, Expires: t.expires, Granted: slices.Clone(t.granted)}
 	switch {
 	case t.refused != nil:
-		s.Status, s.Message = NeedsReconnecting, refusedFailure(conn, t.refused.Message).Message
+		s.Status, s.Message = NeedsReconnecting, refusedFailure(conn, t.refused).Message
 	case conn.Auth.Type == program.AuthOAuth2Code && t.refresh.IsZero() && !t.usable(time.Now()):
 		s.Status, s.Message = NeedsReconnecting, ended(conn, t).Message
 	}
@@ -118,11 +132,25 @@ func (v *Vault) Granted(ctx context.Context, conn *program.Connection) []string 
 // sign-in fills (`from_token`), secret ones excluded; see [Vault.Reveal] for
 // those. Without a sign-in there are none.
 func (v *Vault) TokenFields(ctx context.Context, conn *program.Connection) map[string]any {
-	fields, err := v.fromToken(ctx, conn, false)
+	fields, err := v.fromToken(ctx, conn)
 	if err != nil {
 		v.log.Warn("token fields not read", "connection", conn.Name, "error", err)
 	}
+	for _, in := range tokenInputs(conn) {
+		if in.Secret {
+			delete(fields, in.Name)
+		}
+	}
 	return fields
+}
+
+// tokenInputs returns the fields of a connection that a token answer fills.
+func tokenInputs(conn *program.Connection) []*program.Input {
+	if !usesTokens(conn) || conn.Sandbox {
+		return nil
+	}
+	all := slices.Concat(conn.Connector.Fields, conn.Auth.Fields)
+	return slices.DeleteFunc(all, func(in *program.Input) bool { return in.FromToken == "" })
 }
 
 func (v *Vault) held(ctx context.Context, conn *program.Connection) *token {
@@ -136,10 +164,11 @@ func (v *Vault) held(ctx context.Context, conn *program.Connection) *token {
 	return t
 }
 
-// fromToken returns the secret or the open fields that the token answer fills.
-func (v *Vault) fromToken(ctx context.Context, conn *program.Connection, secret bool) (map[string]any, error) {
+// fromToken returns the fields that the token answer fills.
+func (v *Vault) fromToken(ctx context.Context, conn *program.Connection) (map[string]any, error) {
 	fields := map[string]any{}
-	if !usesTokens(conn) || conn.Sandbox {
+	inputs := tokenInputs(conn)
+	if len(inputs) == 0 {
 		return fields, nil
 	}
 	t, _, err := v.load(ctx, v.account(conn.Name), conn)
@@ -149,14 +178,9 @@ func (v *Vault) fromToken(ctx context.Context, conn *program.Connection, secret 
 	if err != nil {
 		return fields, err
 	}
-	for _, inputs := range [][]*program.Input{conn.Connector.Fields, conn.Auth.Fields} {
-		for _, in := range inputs {
-			if in.FromToken == "" || in.Secret != secret {
-				continue
-			}
-			if found, ok := value.Get(t.fields, value.SplitPath(in.FromToken)); ok && found != nil {
-				fields[in.Name] = found
-			}
+	for _, in := range inputs {
+		if found, ok := value.Get(t.fields, value.SplitPath(in.FromToken)); ok && found != nil {
+			fields[in.Name] = found
 		}
 	}
 	return fields, nil

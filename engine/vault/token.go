@@ -26,6 +26,7 @@ type token struct {
 // refusal is a service's word that it renews a token no more.
 type refusal struct {
 	Message string    `json:"message"` // its own sentence
+	Code    string    `json:"code,omitempty"`
 	At      time.Time `json:"at"`
 	Client  string    `json:"client"` // the fingerprint of the client it was said to
 }

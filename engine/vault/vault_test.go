@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -27,6 +30,7 @@ type memory struct {
 	mu    sync.Mutex
 	kept  map[[2]string][]byte
 	fails error         // of the writes that follow
+	blind error         // of the reads that follow
 	gate  chan struct{} // if not nil, a write waits for it to be closed
 }
 
@@ -36,7 +40,7 @@ func (m *memory) Sealed(_ context.Context, kind, name string) ([]byte, bool, err
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	data, ok := m.kept[[2]string{kind, name}]
-	return bytes.Clone(data), ok, nil
+	return bytes.Clone(data), ok, m.blind
 }
 
 func (m *memory) PutSealed(ctx context.Context, kind, name string, data []byte) error {
@@ -72,6 +76,12 @@ func (m *memory) SealedNames(_ context.Context, kind string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+func (m *memory) setBlind(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.blind = err
 }
 
 func (m *memory) setFails(err error) {
@@ -406,6 +416,83 @@ func TestSealedHoldsNoPlainText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLogHoldsNoSecret reads the log of a sign-in, renewals and a refusal.
+func TestLogHoldsNoSecret(t *testing.T) {
+	var log bytes.Buffer
+	s, store := newIssuer(), newMemory()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn := acme(server.URL)
+	v := openWith(t, Options{Store: store, Key: testKey(1), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	signedIn(t, v, s, conn)
+	expire(v, conn)
+	wantAuthorized(t, v, conn, "Bearer access-2")
+	expire(v, conn)
+	store.setFails(errors.New("disk is full"))
+	_, _ = authorized(t, v, conn)
+	store.setFails(nil)
+	wantAuthorized(t, v, conn, "Bearer access-3")
+	expire(v, conn)
+	s.revoke()
+	_, err := authorized(t, v, conn)
+	wantFailure(t, err, value.ClassAuth, strings.ReplaceAll(refusedText, "acme_main", conn.Name))
+	var messages []string
+	for line := range strings.Lines(log.String()) {
+		_, rest, _ := strings.Cut(line, "msg=")
+		message, _, _ := strings.Cut(rest, " connection=")
+		messages = append(messages, message)
+	}
+	want := []string{`"connection signed in"`, `"token renewed"`, `"token not saved"`, `"token renewed"`, `"renewal refused"`}
+	if diff := cmp.Diff(want, messages); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	for _, secret := range []string{"s3cret", "access-", "refresh-", "code-"} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log tells %q:\n%s", secret, log.String())
+		}
+	}
+}
+
+// TestStoreTrouble has the data folder let the vault down.
+func TestStoreTrouble(t *testing.T) {
+	s, store := newIssuer(), newMemory()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn := acme(server.URL)
+	signedIn(t, open(t, store), s, conn)
+	v := open(t, store)
+	secret := fixed(bearerAuth, nil, map[string]program.SecretRef{"token": {Secret: "bot"}})
+	store.setBlind(errors.New("input/output error"))
+	_, err := authorized(t, v, conn)
+	wantFailure(t, err, value.ClassTransient, `the token of connection "acme_main" cannot be read: input/output error`)
+	_, err = authorized(t, v, secret)
+	wantFailure(t, err, value.ClassTransient, `connection "acme_main" takes token from the secret bot, which cannot be read: input/output error`)
+	for _, c := range []*program.Connection{conn, secret} {
+		if st, err := v.State(t.Context(), c); err == nil {
+			t.Errorf("State() = %+v, nil, want the trouble of the store", st)
+		}
+	}
+	_, err = v.Finish(t.Context(), url.Values{"state": {"x"}, "code": {"y"}})
+	wantFailure(t, err, value.ClassTransient, "the sign-in cannot be looked up: input/output error")
+	store.setBlind(nil)
+	wantAuthorized(t, v, conn, "Bearer access-1") // what was not read is not taken for missing
+
+	key := [2]string{kindToken, conn.Name}
+	store.kept[key][len(store.kept[key])-1] ^= 1
+	message := `the sign-in of connection "acme_main" cannot be opened (sealed bytes were altered or belong to another place): run "patchbay connect acme_main"`
+	later := open(t, store)
+	_, err = authorized(t, later, conn)
+	wantFailure(t, err, value.ClassAuth, message)
+	if st, err := later.State(t.Context(), conn); err != nil || !cmp.Equal(st, State{Status: NotConnected, Message: message}) {
+		t.Errorf("State() = %+v, %v", st, err)
+	}
+	store.setFails(errors.New("disk is full"))
+	if _, err = v.Start(t.Context(), conn, callbackURI, nil); err == nil {
+		t.Error("Start() without a disk = nil, want an error")
+	}
+	wantFailure(t, err, value.ClassTransient, `the sign-in of connection "acme_main" cannot begin: disk is full`)
 }
 
 func TestCloseWaitsForTheRenewal(t *testing.T) {

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"patchbay/engine/console"
+)
+
+func newCatalog(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "catalog [CONNECTOR | CONNECTOR.NAME]",
+		Short: "List what the services can do",
+		Long: `Lists the actions and triggers of all connectors or of one: what each does to the service (read, create, update,
+delete, send) and which scopes it needs. With the id of one action or trigger it shows that in full, with a step
+ready to paste. Nothing is called.`,
+		Example: `  patchbay catalog
+  patchbay catalog ghl
+  patchbay catalog ghl.social.list_tags
+  patchbay catalog qwilr --json`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeOperation("", true),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w, err := a.workspace()
+			if err != nil {
+				return err
+			}
+			return a.catalog(w, strings.Join(args, ""), asJSON)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return c
+}
+
+func (a *app) catalog(w *workspace, name string, asJSON bool) error {
+	connector, _, one := strings.Cut(name, ".")
+	if name != "" && w.set.Connectors[connector] == nil {
+		if w.src.Connectors[connector] != nil {
+			return failuref("patchbay check connectors/"+connector+" shows them", "the connector %q has errors", connector)
+		}
+		return usagef(nearest(connector, slices.Sorted(maps.Keys(w.set.Connectors))), "there is no connector %q", connector)
+	}
+	ops := console.Operations(w.set, connector)
+	if one {
+		i := slices.IndexFunc(ops, func(o console.Operation) bool { return o.ID == name })
+		if i < 0 {
+			return usagef(nearest(name, operationIDs(ops, "")), "there is no action or trigger %q", name)
+		}
+		ops = ops[i : i+1]
+	}
+	switch {
+	case asJSON && one:
+		return a.printJSON(ops[0])
+	case asJSON:
+		return a.printJSON(ops)
+	case one:
+		a.printOperation(ops[0])
+		return nil
+	}
+	last := ""
+	g := grid(a.Stdout)
+	for _, o := range ops {
+		if o.Connector != last {
+			if last != "" {
+				fmt.Fprintln(g)
+			}
+			fmt.Fprintln(g, w.set.Connectors[o.Connector].Name)
+			last = o.Connector
+		}
+		row(g, "  "+o.ID, effectOf(o), o.Name, strings.Join(o.Scopes, " "))
+	}
+	return g.Flush()
+}
+
+// effectOf returns the one word that says what an operation is about.
+func effectOf(o console.Operation) string {
+	if o.Kind == "trigger" {
+		return o.Type
+	}
+	return string(o.Effect)
+}
+
+func operationIDs(ops []console.Operation, kind string) []string {
+	var ids []string
+	for _, o := range ops {
+		if kind == "" || o.Kind == kind {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
+}
+
+// completeOperation completes the id of an action or trigger on the command
+// line; kind "" stands for both.
+func (a *app) completeOperation(kind string, connectors bool) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		w, err := a.workspace()
+		if err != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ids := operationIDs(console.Operations(w.set, ""), kind)
+		if connectors {
+			ids = append(slices.Sorted(maps.Keys(w.set.Connectors)), ids...)
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// printOperation shows one action or trigger in full.
+func (a *app) printOperation(o console.Operation) {
+	out := a.Stdout
+	fmt.Fprintf(out, "%s: %s\n", o.ID, o.Name)
+	if o.Help != "" {
+		fmt.Fprintf(out, "%s\n", strings.TrimSpace(o.Help))
+	}
+	fmt.Fprintln(out)
+	g := grid(out)
+	fact := func(name, text string) {
+		if text != "" {
+			row(g, name, text)
+		}
+	}
+	fact("effect", string(o.Effect))
+	fact("repeat", repeatOf(o))
+	fact("comes by", o.Type)
+	fact("request", o.Request)
+	fact("scopes", strings.Join(o.Scopes, " "))
+	fact("deprecated", o.Deprecated)
+	fact("output", o.Output)
+	_ = g.Flush() // the writer of a person at a console; there is nobody else to tell
+	printFields(out, "inputs", o.Inputs, "required", "")
+	printFields(out, "fields of the output", o.Fields, "", "may be missing")
+	if o.Kind == "trigger" {
+		fmt.Fprintf(out, "\nin a flow\n%s", exampleTrigger(o))
+	} else {
+		fmt.Fprintf(out, "\na step to paste\n%s", exampleStep(o))
+	}
+}
+
+// repeatOf says what happens if the same request is sent twice.
+func repeatOf(o console.Operation) string {
+	switch o.Repeat {
+	case "", "unsafe":
+		return o.Repeat
+	case "safe":
+		return "safe: the second time changes nothing"
+	default:
+		return "known to the service by the header " + o.Repeat
+	}
+}
+
+func printFields(w io.Writer, title string, fields []console.Input, must, may string) {
+	if len(fields) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	g := grid(w)
+	for _, f := range fields {
+		need := may
+		if f.Required {
+			need = must
+		}
+		about := f.Help
+		switch {
+		case about == "":
+			about = f.Label
+		case f.Label != "":
+			about = f.Label + ": " + about
+		}
+		row(g, "  "+f.Name, f.Type, need, strings.TrimSpace(about))
+	}
+	_ = g.Flush() // the writer of a person at a console; there is nobody else to tell
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"patchbay/engine/console"
+	"patchbay/engine/diag"
+)
+
+func newCheck(a *app) *cobra.Command {
+	var asJSON, strict bool
+	c := &cobra.Command{
+		Use:   "check [PATH…]",
+		Short: "Say what is wrong in the files",
+		Long: `Reads the whole workspace and says what is wrong in it, and how to put it right. Nothing is called and nothing is
+written. With paths, only the findings in those files and folders count.
+
+Errors keep a file from going live; warnings (their codes begin with W) do not, and count only with --strict.
+The comment "# patchbay: allow W104" silences a warning on its line.`,
+		Example: `  patchbay check
+  patchbay check flows/weekly-report.yaml
+  patchbay check connectors/ghl --strict
+  patchbay check --json`,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.check(args, asJSON, strict)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	c.Flags().BoolVar(&strict, "strict", false, "let warnings count as errors do")
+	return c
+}
+
+// checkAnswer is the JSON of `check`.
+type checkAnswer struct {
+	Flows      int               `json:"flows"`
+	Connectors int               `json:"connectors"`
+	Errors     int               `json:"errors"`
+	Warnings   int               `json:"warnings"`
+	Findings   []console.Finding `json:"findings"`
+}
+
+func (a *app) check(paths []string, asJSON, strict bool) error {
+	if err := a.needWorkspace(); err != nil {
+		return err
+	}
+	within, err := a.inWorkspace(paths)
+	if err != nil {
+		return err
+	}
+	w, err := a.workspace()
+	if err != nil {
+		return err
+	}
+	var found diag.List
+	for _, f := range w.set.Findings {
+		if covers(within, f.Pos.File) {
+			found.Add(f)
+		}
+	}
+	errs := len(found.Errors())
+	sum := checkAnswer{
+		Flows: len(w.flows()), Connectors: len(w.src.Connectors),
+		Errors: errs, Warnings: len(found) - errs, Findings: []console.Finding{},
+	}
+	if asJSON {
+		for _, f := range found {
+			sum.Findings = append(sum.Findings, console.NewFinding(f))
+		}
+		if err := a.printJSON(sum); err != nil {
+			return err
+		}
+	} else {
+		if err := diag.Print(a.Stdout, found, w.source); err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			fmt.Fprintln(a.Stdout)
+		}
+		fmt.Fprintln(a.Stdout, sum.line())
+	}
+	if errs > 0 || strict && len(found) > 0 {
+		return errSaid
+	}
+	return nil
+}
+
+// line returns the last line of `check`.
+func (s checkAnswer) line() string {
+	line := fmt.Sprintf("%s, %s: ", count(s.Flows, "flow"), count(s.Connectors, "connector"))
+	switch {
+	case s.Errors+s.Warnings == 0:
+		return line + "no findings"
+	case s.Warnings == 0:
+		return line + count(s.Errors, "error")
+	case s.Errors == 0:
+		return line + count(s.Warnings, "warning")
+	}
+	return line + count(s.Errors, "error") + ", " + count(s.Warnings, "warning")
+}
+
+// inWorkspace returns paths of the command line as findings name them. A path
+// may also be meant from the workspace, as findings print it.
+func (a *app) inWorkspace(paths []string) ([]string, error) {
+	root, err := filepath.Abs(a.dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the workspace: %w", err)
+	}
+	var out []string
+	for _, p := range paths {
+		if _, err := os.Stat(p); err != nil {
+			p = filepath.Join(a.dir, p)
+		}
+		if _, err := os.Stat(p); err != nil {
+			return nil, usagef("", "there is no file or folder %s", p)
+		}
+		whole, err := filepath.Abs(p)
+		if err != nil {
+			return nil, fmt.Errorf("find %s: %w", p, err)
+		}
+		rel, err := filepath.Rel(root, whole)
+		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			return nil, usagef("name the folder of its workspace with --dir", "%s does not belong to the workspace %s", p, root)
+		}
+		out = append(out, filepath.ToSlash(rel))
+	}
+	return out, nil
+}
+
+// covers reports whether file is one of paths, or below one; no paths cover
+// every file.
+func covers(paths []string, file string) bool {
+	for _, p := range paths {
+		if p == "." || p == file || strings.HasPrefix(file, p+"/") {
+			return true
+		}
+	}
+	return len(paths) == 0
+}

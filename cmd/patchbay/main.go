@@ -1,0 +1,27 @@
+// Command patchbay checks, runs and serves the flows of a workspace: a folder
+// with YAML files in flows and, where it has connectors of its own, in
+// connectors.
+//
+// There is one file per command. What only looks at files (check, catalog,
+// scopes, init) needs nothing but them. All else works with the data folder
+// through the API of an engine: that of the `serve` that owns the folder, or,
+// where there is none, that of an engine started for the one command.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(start()) }
+
+// start runs the command line of this process and returns its exit code.
+func start() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Main(ctx, Process{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.LookupEnv,
+	})
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"patchbay/engine/console"
+	"patchbay/engine/journal"
+)
+
+// statuses are the states a run may be in, in the order of its life.
+func statuses() []string {
+	var out []string
+	for _, s := range []journal.Status{
+		journal.Queued, journal.Running, journal.WaitingStatus, journal.OutcomeUnknown, journal.Succeeded,
+		journal.SkippedStatus, journal.PartlyFailed, journal.FailedStatus, journal.Cancelled,
+	} {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func newRuns(a *app) *cobra.Command {
+	var flow, status string
+	var limit int
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "List the runs there were, and look into them",
+		Long:  "Lists the latest runs, the newest first. The commands below it look into one run, end it, or answer its question.",
+		Example: `  patchbay runs
+  patchbay runs --flow weekly-report --status failed
+  patchbay runs show 42`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if status != "" && !slices.Contains(statuses(), status) {
+				return usagef("allowed: "+strings.Join(statuses(), ", "), "--status cannot be %q", status)
+			}
+			q := url.Values{"flow": {flow}, "status": {status}, "limit": {strconv.Itoa(limit)}}
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				return a.listRuns(ctx, c, q, asJSON)
+			})
+		},
+	}
+	c.Flags().StringVar(&flow, "flow", "", "only runs of this flow")
+	c.Flags().StringVar(&status, "status", "", "only runs of this status: "+strings.Join(statuses(), ", "))
+	c.Flags().IntVar(&limit, "limit", 50, "how many runs at the most")
+	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
+	a.sandboxFlag(c)
+	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a))
+	return c
+}
+
+func (a *app) listRuns(ctx context.Context, c *client, q url.Values, asJSON bool) error {
+	var runs []console.Run
+	if err := c.get(ctx, "/runs?"+q.Encode(), &runs); err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(runs)
+	}
+	if len(runs) == 0 {
+		fmt.Fprintln(a.Stdout, "no runs")
+		return nil
+	}
+	g := grid(a.Stdout)
+	row(g, "RUN", "FLOW", "STATUS", "TRIGGER", "BEGAN", "TOOK", "WHY")
+	for _, r := range runs {
+		took := ""
+		if !r.Ended.IsZero() {
+			took = span(r.Ended.Sub(r.Created))
+		}
+		row(g, strconv.FormatInt(r.ID, 10), r.Flow, string(r.Status), r.Trigger, moment(r.Created), took, compact(r.Reason, 80))
+	}
+	return g.Flush()
+}
+
+// runNumber returns the run that an argument names.
+func runNumber(text string) (string, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n < 1 {
+		return "", usagef("`patchbay runs` lists them", "%q is not the number of a run", text)
+	}
+	return "/runs/" + text, nil
+}
+
+func newRunsShow(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:               "show ID",
+		Short:             "Show what happened in a run",
+		Example:           "  patchbay runs show 42\n  patchbay runs show 42 --json",
+		Args:              exactly("ID", "`patchbay runs` lists the runs"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := runNumber(args[0])
+			if err != nil {
+				return err
+			}
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				var r console.Run
+				if err := c.get(ctx, at, &r); err != nil {
+					return err
+				}
+				if asJSON {
+					return a.printJSON(r)
+				}
+				a.printRun(r)
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, with its whole journal")
+	return c
+}
+
+func (a *app) printRun(r console.Run) {
+	fmt.Fprintf(a.Stdout, "run %d of %s, %s, trigger %s\n", r.ID, r.Flow, moment(r.Created), r.Trigger)
+	if r.Event != nil {
+		fmt.Fprintf(a.Stdout, "event %s:\n%s", printable(r.EventID), indented(r.Event, "  "))
+	}
+	if len(r.Inputs) > 0 {
+		fmt.Fprintf(a.Stdout, "inputs:\n%s", indented(r.Inputs, "  "))
+	}
+	t := newTrace(a.Stdout)
+	for _, e := range r.Journal {
+		t.event(e)
+	}
+	a.printEnding(r)
+}
+
+func newRunsCancel(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "cancel ID",
+		Short:             "End a run that has not ended",
+		Long:              "Ends a run. A request under way is not taken back; no further step begins.",
+		Example:           "  patchbay runs cancel 42",
+		Args:              exactly("ID", "`patchbay runs` lists the runs"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := runNumber(args[0])
+			if err != nil {
+				return err
+			}
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				if err := c.post(ctx, at+"/cancel", struct{}{}, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Stdout, "run %s cancelled\n", args[0])
+				return nil
+			})
+		},
+	}
+}
+
+// answerFlags are the flags of `runs answer`.
+type answerFlags struct {
+	happened, didNot bool
+	step, output     string
+}
+
+func newRunsAnswer(a *app) *cobra.Command {
+	var f answerFlags
+	c := &cobra.Command{
+		Use:   "answer ID",
+		Short: "Say whether a write with an unknown outcome happened",
+		Long: `A run stops as "outcome unknown" where a write was sent, no answer came back, and a repeat could do harm. Look at
+the service: if it happened, the run goes on behind the step; if not, the step is done once more.`,
+		Example: `  patchbay runs answer 42 --happened
+  patchbay runs answer 42 --did-not-happen --step 'each[3].apply'
+  patchbay runs answer 42 --happened --output note.json`,
+		Args:              exactly("ID", "`patchbay runs --status outcome_unknown` lists the runs that ask"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := runNumber(args[0])
+			if err != nil {
+				return err
+			}
+			if f.happened == f.didNot {
+				return usagef("", "either --happened or --did-not-happen must be given")
+			}
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				return a.answer(ctx, c, at, f)
+			})
+		},
+	}
+	c.Flags().BoolVar(&f.happened, "happened", false, "the write happened")
+	c.Flags().BoolVar(&f.didNot, "did-not-happen", false, "it did not, and is done once more")
+	c.Flags().StringVar(&f.step, "step", "", "the `path` of the step, if the run asks about several")
+	c.Flags().StringVar(&f.output, "output", "", "what the service answered, as a JSON `file`, if later steps need it")
+	return c
+}
+
+func (a *app) answer(ctx context.Context, c *client, at string, f answerFlags) error {
+	output, err := a.event(f.output)
+	if err != nil {
+		return err
+	}
+	if f.step == "" {
+		var r console.Run
+		if err := c.get(ctx, at, &r); err != nil {
+			return err
+		}
+		open := journal.Fold(r.Journal).Unsettled()
+		if len(open) > 1 {
+			return usagef("the steps: "+strings.Join(open, ", "), "the run asks about %d steps: name one with --step", len(open))
+		}
+		f.step = strings.Join(open, "")
+	}
+	request := map[string]any{"path": f.step, "happened": f.happened}
+	if output != nil {
+		request["output"] = output
+	}
+	if err := c.post(ctx, at+"/answer", request, nil); err != nil {
+		return err
+	}
+	said := "did not happen; it is done once more"
+	if f.happened {
+		said = "happened"
+	}
+	fmt.Fprintf(a.Stdout, "%s %s\n", cmp.Or(f.step, "the step"), said)
+	return a.goOn(ctx, c, at)
+}
+
+// goOn says what became of a run that may go on.
+func (a *app) goOn(ctx context.Context, c *client, at string) error {
+	id, err := strconv.ParseInt(strings.TrimPrefix(at, "/runs/"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the number of the run: %w", err)
+	}
+	since := time.Now()
+	t := newTrace(a.Stdout)
+	err = c.follow(ctx, id, func(e journal.Event) {
+		if e.At.After(since) {
+			t.event(e)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var r console.Run
+	if err := c.get(ctx, at, &r); err != nil {
+		return err
+	}
+	a.printEnding(r)
+	return nil
+}

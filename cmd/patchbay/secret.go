@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newSecret(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "secret",
+		Short: "Keep secrets sealed in the data folder",
+		Long: `Keeps secrets sealed in the data folder. flows/connections.yaml names them: token: "${{ secret.slack_bot }}".
+Nobody can read them back.`,
+		Example: `  patchbay secret set slack_bot < token.txt
+  patchbay secret list
+  patchbay secret remove slack_bot`,
+		Args: subcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	a.sandboxFlag(c)
+	c.AddCommand(newSecretSet(a), newSecretList(a), newSecretRemove(a))
+	return c
+}
+
+// subcommand refuses arguments of a command that only holds others.
+func subcommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
+	return usagef(nearest(args[0], names), "there is no command %q", c.Name()+" "+args[0])
+}
+
+func newSecretSet(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME",
+		Short: "Keep a secret; its value comes from the standard input",
+		Example: `  patchbay secret set slack_bot < token.txt
+  op read op://vault/slack/token | patchbay secret set slack_bot`,
+		Args:              exactly("NAME", "the name by which flows/connections.yaml knows it"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := a.secretText(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				request := map[string]string{"value": text}
+				if err := c.do(ctx, http.MethodPut, "/secrets/"+url.PathEscape(args[0]), request, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Stdout, "secret %s is kept; a connection names it as ${{ secret.%s }}\n", args[0], args[0])
+				return nil
+			})
+		},
+	}
+}
+
+// secretText reads the value of a secret: a line typed at a terminal, or else
+// the whole standard input without the end of its last line.
+func (a *app) secretText(ctx context.Context, name string) (string, error) {
+	if isTerminal(a.Stdin) {
+		fmt.Fprintf(a.Stderr, "Value of %s (it can be seen while you type): ", name)
+		return a.line(ctx)
+	}
+	data, err := io.ReadAll(a.Stdin)
+	if err != nil {
+		return "", fmt.Errorf("read the standard input: %w", err)
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if text == "" {
+		return "", usagef("patchbay secret set "+name+" < file", "the standard input holds no value")
+	}
+	return text, nil
+}
+
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func newSecretList(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:               "list",
+		Short:             "List the names of the secrets",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				var names []string
+				if err := c.get(ctx, "/secrets", &names); err != nil {
+					return err
+				}
+				if asJSON {
+					return a.printJSON(names)
+				}
+				for _, n := range names {
+					fmt.Fprintln(a.Stdout, n)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
+	return c
+}
+
+func newSecretRemove(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "remove NAME",
+		Short:             "Forget a secret",
+		Args:              exactly("NAME", "`patchbay secret list` lists them"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				if err := c.do(ctx, http.MethodDelete, "/secrets/"+url.PathEscape(args[0]), nil, nil); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.Stdout, "secret %s is forgotten\n", args[0])
+				return nil
+			})
+		},
+	}
+}

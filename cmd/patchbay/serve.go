@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"patchbay/engine"
+	"patchbay/engine/console"
+	"patchbay/engine/diag"
+	"patchbay/engine/store"
+)
+
+const (
+	defaultListen      = "127.0.0.1:9320"
+	defaultHooksListen = "127.0.0.1:9321"
+)
+
+// serveFlags are the flags of `serve`.
+type serveFlags struct {
+	listen, hooksListen, publicURL string
+	allowPrivate                   bool
+}
+
+func newServe(a *app) *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the flows, and the console",
+		Long: `Runs the flows until it is stopped: webhooks, schedules and polls start them, and what was under way goes on. Files
+take effect as soon as they are saved; a file with errors leaves its last good version live. The console, a page in the
+browser, is at the address that is printed.
+
+There are two listeners: --listen for people (console and API), --hooks-listen for services (webhooks, the end of a
+sign-in). Only the second one should be reachable from outside, under the address --public-url.`,
+		Example: `  patchbay serve
+  patchbay serve --sandbox
+  patchbay serve --hooks-listen 0.0.0.0:9321 --public-url https://hooks.example.com`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), f)
+		},
+	}
+	c.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` for people: console and API")
+	c.Flags().StringVar(&f.hooksListen, "hooks-listen", defaultHooksListen, "the `address` for services: webhooks and sign-in")
+	c.Flags().StringVar(&f.publicURL, "public-url", "", "the `URL` under which services reach --hooks-listen")
+	c.Flags().BoolVar(&f.allowPrivate, "allow-private", false, "let http.* actions reach this machine and private networks")
+	a.sandboxFlag(c)
+	return c
+}
+
+func (a *app) serve(ctx context.Context, f serveFlags) error {
+	if err := a.needWorkspace(); err != nil {
+		return err
+	}
+	opt, err := a.options(slog.LevelInfo)
+	if err != nil {
+		return err
+	}
+	if f.publicURL != "" && !strings.HasPrefix(f.publicURL, "https://") && !strings.HasPrefix(f.publicURL, "http://") {
+		return usagef("write it whole: --public-url https://hooks.example.com", "--public-url %s is no address", f.publicURL)
+	}
+	opt.Listen, opt.HooksListen = f.listen, f.hooksListen
+	opt.PublicURL, opt.AllowPrivate = strings.TrimSuffix(f.publicURL, "/"), f.allowPrivate
+	says := &bulletin{out: a.Stdout}
+	opt.Reloaded, opt.Ended = says.reloaded, says.ended
+	e, err := engine.Open(ctx, opt)
+	var locked *store.LockedError
+	if errors.As(err, &locked) {
+		return failuref("the commands of this workspace find it by themselves; to serve twice, give another --data",
+			"another patchbay serves the data folder %s", locked.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	err = e.Serve(ctx, func(people, vendors, token string) {
+		says.begin(func() { a.welcome(ctx, opt, says, reach{people, vendors, token}) })
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return failuref("something else listens there; choose others with --listen and --hooks-listen", "%v", err)
+	}
+	if err == nil {
+		fmt.Fprintln(a.Stdout, "stopped; what was under way goes on with the next `patchbay serve`")
+	}
+	return err
+}
+
+// reach is where a serve is reached.
+type reach struct{ people, vendors, token string }
+
+// welcome says what is live and where everything is.
+func (a *app) welcome(ctx context.Context, opt engine.Options, says *bulletin, at reach) {
+	base := "http://" + reachable(at.people)
+	c := &client{base: base, token: at.token, running: true}
+	var flows []console.Flow
+	var addresses []console.Address
+	if err := errors.Join(c.get(ctx, "/flows", &flows), c.get(ctx, "/addresses", &addresses)); err != nil {
+		fmt.Fprintf(a.Stderr, "patchbay: %v\n", err)
+		return
+	}
+	played := ""
+	if opt.Sandbox {
+		played = ", every service is only played"
+	}
+	fmt.Fprintf(a.Stdout, "%s live from %s%s\n", count(len(flows), "flow"), a.dir, played)
+	g := grid(a.Stdout)
+	for _, f := range flows {
+		row(g, "  "+f.ID, starts(f), f.Name)
+	}
+	_ = g.Flush() // the writer of a person at a console; there is nobody else to tell
+	if live := says.live; live != nil && len(live.Findings) > 0 {
+		fmt.Fprintln(a.Stdout)
+		_ = diag.Print(a.Stdout, live.Findings, live.Source) // as above
+	}
+	fmt.Fprintf(a.Stdout, "\nconsole   %s/?token=%s\n", base, at.token)
+	addresses = slices.DeleteFunc(addresses, func(h console.Address) bool { return len(h.Triggers) == 0 })
+	if len(addresses) == 0 {
+		fmt.Fprintf(a.Stdout, "webhooks  http://%s (no flow waits for one)\n\n", reachable(at.vendors))
+		return
+	}
+	g = grid(a.Stdout)
+	for _, h := range addresses {
+		row(g, "webhooks  "+h.URL, "for "+strings.Join(h.Triggers, ", "))
+	}
+	_ = g.Flush() // as above
+	fmt.Fprintln(a.Stdout)
+}
+
+// starts says what starts a flow.
+func starts(f console.Flow) string {
+	if !f.Enabled {
+		return "not enabled"
+	}
+	var words []string
+	for _, t := range f.Triggers {
+		word := strings.ReplaceAll(t.Kind, "_", " ")
+		if t.Trigger != "" {
+			word = t.Trigger
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+// reachable returns an address listened on as one that can be opened.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,237 @@
+package console
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"patchbay/engine/call"
+	"patchbay/engine/diag"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+	"patchbay/engine/vault"
+)
+
+// connections lists the connections; with ?test=1 each is tried with a call.
+func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
+	set := c.opt.Catalog.Set()
+	out := []Connection{}
+	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+		conn, ok := c.opt.Connection(r.Context(), name)
+		if !ok {
+			continue
+		}
+		state, err := c.opt.Vault.State(r.Context(), conn)
+		if err != nil {
+			c.internal(w, r, err)
+			return
+		}
+		view := Connection{Name: name, Connector: conn.Connector.ID, State: state}
+		if conn.Auth != nil {
+			view.Auth = conn.Auth.Name
+		}
+		if r.URL.Query().Get("test") != "" {
+			view.Test = c.try(r, conn, state)
+		}
+		out = append(out, view)
+	}
+	answer(w, http.StatusOK, out)
+}
+
+// try makes the connector's test call.
+func (c *Console) try(r *http.Request, conn *program.Connection, state vault.State) string {
+	t := conn.Connector.Test
+	switch {
+	case t == nil:
+		return "this connector has no test call"
+	case state.Status != vault.Connected:
+		return state.Message
+	}
+	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
+	if err != nil {
+		return err.Error()
+	}
+	return "ok"
+}
+
+// connect begins a sign-in and answers with the address to open.
+func (c *Console) connect(w http.ResponseWriter, r *http.Request) {
+	set := c.opt.Catalog.Set()
+	name := r.PathValue("name")
+	conn, ok := c.opt.Connection(r.Context(), name)
+	if !ok {
+		fail(w, http.StatusNotFound, "there is no connection "+strconv.Quote(name),
+			nearest(name, slices.Sorted(maps.Keys(set.Connections)), "connections"))
+		return
+	}
+	if conn.Auth == nil || conn.Auth.Type != program.AuthOAuth2Code {
+		fail(w, http.StatusConflict, "the connection "+strconv.Quote(name)+" needs no sign-in: its credentials stand in flows/connections.yaml", "patchbay connections --test tries it")
+		return
+	}
+	callback := strings.TrimSuffix(c.opt.PublicURL(), "/") + "/oauth/callback"
+	address, err := c.opt.Vault.Start(r.Context(), conn, callback, c.scopesOf(conn))
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"url": address, "callback": callback})
+}
+
+// scopesOf returns what the enabled flows need of a connection, beside what
+// its connector always asks for.
+func (c *Console) scopesOf(conn *program.Connection) []string {
+	out := slices.Clone(conn.Auth.Scopes)
+	if conn.Auth.ScopesAuto {
+		for _, n := range c.opt.Catalog.Set().Scopes() {
+			if n.Connection == conn.Name {
+				out = append(out, n.Scope)
+			}
+		}
+		if t := conn.Connector.Test; t != nil {
+			out = append(out, t.Action.Scopes...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// finishConnect ends a sign-in with the address the vendor sent the browser to.
+func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		URL string `json:"url"`
+	}
+	if !decode(w, r, &req) {
+		return
+	}
+	back, err := vault.Pasted(req.URL)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		return
+	}
+	name, err := c.opt.Vault.Finish(r.Context(), back)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"connection": name})
+}
+
+// Callback is the page at /oauth/callback, to which a vendor sends the browser
+// back. It belongs to the listener for vendors.
+func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	name, err := c.opt.Vault.Finish(r.Context(), url.Values(r.URL.Query()))
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(messageOf(err) + "\n"))
+		return
+	}
+	_, _ = w.Write([]byte("The connection " + name + " is connected. You can close this page.\n"))
+}
+
+func messageOf(err error) string {
+	var f *value.Failure
+	if asFailure(err, &f) {
+		return f.Message
+	}
+	return err.Error()
+}
+
+func (c *Console) secrets(w http.ResponseWriter, r *http.Request) {
+	names, err := c.opt.Vault.Secrets(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	if names == nil {
+		names = []string{}
+	}
+	answer(w, http.StatusOK, names)
+}
+
+func (c *Console) setSecret(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Value string `json:"value"`
+	}
+	if !decode(w, r, &req) {
+		return
+	}
+	if req.Value == "" {
+		fail(w, http.StatusUnprocessableEntity, "the secret is empty", "")
+		return
+	}
+	if err := c.opt.Vault.SetSecret(r.Context(), r.PathValue("name"), value.NewSecret(req.Value)); err != nil {
+		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"secret": r.PathValue("name")})
+}
+
+func (c *Console) removeSecret(w http.ResponseWriter, r *http.Request) {
+	if err := c.opt.Vault.RemoveSecret(r.Context(), r.PathValue("name")); err != nil {
+		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"secret": r.PathValue("name")})
+}
+
+func (c *Console) scopes(w http.ResponseWriter, _ *http.Request) {
+	needs := c.opt.Catalog.Set().Scopes()
+	if needs == nil {
+		needs = []program.ScopeNeed{}
+	}
+	answer(w, http.StatusOK, needs)
+}
+
+// addresses lists where vendors deliver their webhooks.
+func (c *Console) addresses(w http.ResponseWriter, _ *http.Request) {
+	out := []Address{}
+	for _, a := range c.opt.Hooks.Addresses(c.opt.PublicURL()) {
+		out = append(out, Address{URL: a.URL, Connector: a.Connector, Connection: a.Connection, Triggers: a.Triggers})
+	}
+	answer(w, http.StatusOK, out)
+}
+
+// send delivers a played event.
+func (c *Console) send(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		Trigger string `json:"trigger"`
+		Event   any    `json:"event"`
+	}
+	if !decode(w, r, &req) {
+		return
+	}
+	if c.opt.SendEvent == nil {
+		fail(w, http.StatusConflict, "events can be played only in the sandbox", "patchbay serve --sandbox")
+		return
+	}
+	t, hint, ok := c.opt.Catalog.Set().FindTrigger(req.Trigger)
+	if !ok {
+		fail(w, http.StatusNotFound, "there is no trigger "+strconv.Quote(req.Trigger), hint)
+		return
+	}
+	if !t.Webhook {
+		fail(w, http.StatusConflict, t.ID+" is found by asking, not delivered", "it fires when its list changes")
+		return
+	}
+	if err := c.opt.SendEvent(r.Context(), t, req.Event); err != nil {
+		fail(w, http.StatusBadGateway, "the event was not taken: "+err.Error(), "")
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"trigger": t.ID})
+}
+
+// nearest is the hint for a name that does not exist.
+func nearest(got string, valid []string, plural string) string {
+	if near := diag.Nearest(got, valid); near != "" {
+		return "did you mean " + strconv.Quote(near) + "?"
+	}
+	if len(valid) == 0 {
+		return "there are no " + plural
+	}
+	return plural + ": " + strings.Join(valid[:min(len(valid), 20)], ", ")
+}

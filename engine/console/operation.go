@@ -1,0 +1,126 @@
+package console
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// operations lists every action and trigger, or those of ?connector=.
+func (c *Console) operations(w http.ResponseWriter, r *http.Request) {
+	set := c.opt.Catalog.Set()
+	only := r.URL.Query().Get("connector")
+	if only != "" && set.Connectors[only] == nil {
+		names := slices.Sorted(maps.Keys(set.Connectors))
+		fail(w, http.StatusNotFound, "there is no connector "+strconv.Quote(only), nearest(only, names, "connectors"))
+		return
+	}
+	answer(w, http.StatusOK, Operations(set, only))
+}
+
+// Operations returns the actions and triggers of a workspace in the form of
+// the API: of one connector, or of all with "".
+func Operations(set *program.Set, connector string) []Operation {
+	out := []Operation{}
+	for _, id := range slices.Sorted(maps.Keys(set.Connectors)) {
+		if connector != "" && id != connector {
+			continue
+		}
+		for _, a := range set.Connectors[id].Actions {
+			out = append(out, newAction(a))
+		}
+		for _, t := range set.Connectors[id].Triggers {
+			out = append(out, newTrigger(t))
+		}
+	}
+	return out
+}
+
+func newAction(a *program.Action) Operation {
+	o := Operation{
+		ID: a.ID, Kind: "action", Connector: a.Connector.ID, Name: a.Title, Help: a.Help, Effect: a.Effect,
+		Scopes: a.Scopes, Deprecated: a.Deprecated, Inputs: newInputs(a.Input),
+		Output: describe(a.Output), Fields: recordFields(a.Output.Type),
+	}
+	if o.Scopes == nil {
+		o.Scopes = []string{}
+	}
+	if a.Output.List {
+		o.Inputs = append(o.Inputs, Input{Name: "limit", Type: "integer", Help: "the most items to bring"})
+	}
+	switch a.Transport {
+	case program.HTTP:
+		o.Request = a.Method + " " + a.Path
+	default:
+		o.Request = string(a.Transport) + " " + a.Method
+	}
+	switch {
+	case a.Effect == program.EffectRead:
+	case a.Repeat.Header != "":
+		o.Repeat = a.Repeat.Header
+	case a.Repeat.Safe:
+		o.Repeat = "safe"
+	default:
+		o.Repeat = "unsafe"
+	}
+	return o
+}
+
+func newTrigger(t *program.Trigger) Operation {
+	o := Operation{
+		ID: t.ID, Kind: "trigger", Connector: t.Connector.ID, Name: t.Title, Help: t.Help, Type: "poll",
+		Scopes: t.Scopes, Deprecated: t.Deprecated, Inputs: newInputs(t.Input),
+		Output: describe(t.Output), Fields: recordFields(t.Output.Type),
+	}
+	if t.Webhook {
+		o.Type = "webhook"
+	}
+	if t.Poll != nil {
+		o.Scopes = append(slices.Clone(o.Scopes), t.Poll.Action.Scopes...)
+		slices.Sort(o.Scopes)
+		o.Scopes = slices.Compact(o.Scopes)
+	}
+	if o.Scopes == nil {
+		o.Scopes = []string{}
+	}
+	return o
+}
+
+func describe(o program.Output) string {
+	if o.Type == nil {
+		return "nothing"
+	}
+	return o.Whole().String()
+}
+
+func newInputs(inputs []*program.Input) []Input {
+	out := []Input{}
+	for _, in := range inputs {
+		out = append(out, Input{
+			Name: in.Name, Type: in.Type.String(), Required: in.Required(), Label: in.Label, Help: in.Help,
+			Example: in.Example, Secret: in.Secret,
+		})
+	}
+	return out
+}
+
+func recordFields(t *value.Type) []Input {
+	if t == nil {
+		return nil
+	}
+	var out []Input
+	for _, f := range t.Fields {
+		out = append(out, Input{
+			Name: f.Name, Type: f.Type.AsPresent().String(), Required: !f.Type.MayBeNil(),
+			Label: f.Label, Help: f.Help, Example: f.Example,
+		})
+	}
+	return out
+}
+
+func asFailure(err error, f **value.Failure) bool { return errors.As(err, f) }

@@ -1,0 +1,301 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"patchbay/engine/call"
+	"patchbay/engine/catalog"
+	"patchbay/engine/console"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/run"
+	"patchbay/engine/sandbox"
+	"patchbay/engine/store"
+	"patchbay/engine/trigger"
+	"patchbay/engine/vault"
+)
+
+// Options say where an engine works and whom it reaches.
+type Options struct {
+	// Dir is the workspace folder, Data the data folder; "" means .patchbay
+	// in Dir, and for the sandbox .patchbay/sandbox.
+	Dir, Data string
+	// Sandbox plays every service in process; nothing leaves the machine.
+	Sandbox bool
+	// Builtin holds the connectors the binary carries.
+	Builtin fs.FS
+	// Listen is the address for people, HooksListen that for vendors.
+	Listen, HooksListen string
+	// PublicURL is the address under which vendors reach HooksListen.
+	PublicURL string
+	// AllowPrivate lets http.* actions reach this machine and private networks.
+	AllowPrivate bool
+	// Version is shown to people.
+	Version string
+	// Env looks up an environment variable; nil sees none.
+	Env func(string) (string, bool)
+	// Reloaded is told of each snapshot that goes live; Ended of each run that
+	// ended. Both may be nil.
+	Reloaded func(*catalog.Live)
+	Ended    func(*journal.Run, journal.Event)
+	Logger   *slog.Logger
+}
+
+// Engine is everything put together over one data folder.
+type Engine struct {
+	opt       Options
+	log       *slog.Logger
+	store     *store.Store
+	key       []byte
+	catalog   *catalog.Catalog
+	vault     *vault.Vault
+	calls     *call.Client
+	sandbox   *sandbox.Sandbox // nil where the services are real
+	runner    *run.Runner
+	hooks     *trigger.Hooks
+	schedules *trigger.Schedules
+	polls     *trigger.Polls
+	console   *console.Console
+	token     string
+	publicURL atomic.Pointer[string]
+}
+
+// DataDir returns the data folder that the options name.
+func (o Options) DataDir() string {
+	switch {
+	case o.Data != "":
+		return o.Data
+	case o.Sandbox:
+		return filepath.Join(o.Dir, ".patchbay", "sandbox")
+	default:
+		return filepath.Join(o.Dir, ".patchbay")
+	}
+}
+
+// Open takes the data folder. Nothing runs before Serve or Local, one of which
+// must be called: they give the folder back. The error is a *store.LockedError
+// if another process has the folder.
+func Open(ctx context.Context, opt Options) (*Engine, error) {
+	e := &Engine{opt: opt, log: opt.Logger}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Env == nil {
+		e.opt.Env = func(string) (string, bool) { return "", false }
+	}
+	e.publicURL.Store(&opt.PublicURL)
+	var err error
+	if e.store, err = store.Open(ctx, opt.DataDir(), store.Options{Sandbox: opt.Sandbox}); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// assemble introduces the parts to each other.
+func (e *Engine) assemble(ctx context.Context) error {
+	given, _ := e.opt.Env(vault.KeyVariable)
+	var err error
+	if e.key, err = vault.LoadKey(e.opt.DataDir(), given); err != nil {
+		return err
+	}
+	e.token = e.secretText("console token")
+	if e.opt.Sandbox {
+		e.sandbox = sandbox.New(sandbox.Options{Connectors: e.connectors, State: sandboxState{e.store}, Logger: e.log})
+	}
+	e.catalog = catalog.New(catalog.Options{
+		Dir: e.opt.Dir, Workspace: os.DirFS(e.opt.Dir), Builtin: e.opt.Builtin, Sandbox: e.opt.Sandbox,
+		Store: e.store, Changed: e.reloaded, Logger: e.log,
+	})
+	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Logger: e.log})
+	if err != nil {
+		return err
+	}
+	calls := call.Options{Credentials: e.vault, Tables: tables{e.store, e.catalog}, AllowPrivate: e.opt.AllowPrivate, Logger: e.log}
+	if e.sandbox != nil {
+		calls.Transport, calls.Deliver = e.sandbox.Transport, e.sandbox.Deliver
+	}
+	e.calls = call.New(calls)
+	e.triggers()
+	e.console = console.New(console.Options{
+		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
+		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
+		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
+	})
+	e.runner = run.New(run.Options{
+		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
+		Definition: e.catalog.Definition, Connection: e.connectionNow,
+		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Observe: e.observe, Logger: e.log,
+	})
+	return nil
+}
+
+func (e *Engine) triggers() {
+	intake := e.intake()
+	e.hooks = trigger.NewHooks(trigger.HookOptions{
+		Intake: intake, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal,
+		FlowSecret: func(ctx context.Context, name string) (string, error) {
+			s, err := e.vault.Secret(ctx, name)
+			return s.Reveal(), err
+		},
+		Address: func(name string) string { return e.secretText("hook " + name)[:26] },
+		PublicKey: func(conn *program.Connection, v *program.Verify) []byte {
+			if e.sandbox != nil {
+				return e.sandbox.PublicKey(conn.Connector, v)
+			}
+			return v.PublicKey
+		},
+	})
+	e.schedules = trigger.NewSchedules(intake)
+	polls := trigger.PollOptions{Intake: intake, List: e.list}
+	if e.sandbox != nil {
+		polls.SandboxEvery = sandboxPoll
+	}
+	e.polls = trigger.NewPolls(polls)
+}
+
+// intake is the way of all triggers into the store.
+func (e *Engine) intake() trigger.Intake {
+	return trigger.Intake{
+		Live: e.catalog.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Logger: e.log,
+		Fields: func(ctx context.Context, conn *program.Connection) map[string]any {
+			if own, ok := e.connection(ctx, conn.Name); ok {
+				return own.Fields
+			}
+			return conn.Fields
+		},
+	}
+}
+
+// sandboxPoll is how often played services are asked: often enough to be seen.
+const sandboxPoll = 10 * time.Second
+
+// secretText derives a text for one purpose from the key of the data folder.
+func (e *Engine) secretText(purpose string) string {
+	mac := hmac.New(sha256.New, e.key)
+	mac.Write([]byte(purpose))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil)))
+}
+
+func (e *Engine) connectors() []*program.Connector {
+	var out []*program.Connector
+	for _, k := range e.catalog.Set().Connectors {
+		out = append(out, k)
+	}
+	return out
+}
+
+// reloaded follows every swap of the catalog.
+func (e *Engine) reloaded(live *catalog.Live) {
+	e.schedules.Refresh()
+	e.polls.Refresh()
+	if e.opt.Reloaded != nil {
+		e.opt.Reloaded(live)
+	}
+}
+
+func (e *Engine) observe(r *journal.Run, ev journal.Event) {
+	e.console.Observe(r, ev)
+	if ev.Kind == journal.Ended && e.opt.Ended != nil {
+		e.opt.Ended(r, ev)
+	}
+}
+
+// connection returns a live connection by name, with the fields that its
+// token brought.
+func (e *Engine) connection(ctx context.Context, name string) (*program.Connection, bool) {
+	conn, ok := e.catalog.Set().Connections[name]
+	if !ok {
+		return nil, false
+	}
+	brought := e.vault.TokenFields(ctx, conn)
+	if len(brought) == 0 {
+		return conn, true
+	}
+	own := *conn
+	own.Fields = map[string]any{}
+	for k, v := range brought {
+		own.Fields[k] = v
+	}
+	for k, v := range conn.Fields {
+		own.Fields[k] = v
+	}
+	return &own, true
+}
+
+func (e *Engine) connectionNow(name string) (*program.Connection, bool) {
+	return e.connection(context.Background(), name)
+}
+
+func (e *Engine) attempt(ctx context.Context, c run.Call) (any, *journal.Exchange, error) {
+	res, err := e.calls.Do(ctx, request(c))
+	return res.Output, res.Exchange, err
+}
+
+func (e *Engine) prepare(ctx context.Context, c run.Call) (*journal.Exchange, error) {
+	return e.calls.Prepare(ctx, request(c))
+}
+
+func request(c run.Call) call.Request {
+	return call.Request{
+		Action: c.Action, Connection: c.Connection, Input: c.Input, Key: c.Key,
+		Op: call.Op{Run: c.Run, Path: c.Path},
+	}
+}
+
+func (e *Engine) runURL(id int64) string {
+	return "http://" + e.opt.Listen + "/runs/" + strconv.FormatInt(id, 10)
+}
+
+// starting puts the parts together and does the work while the store's writer
+// runs, so that everything else is over before the last write.
+func (e *Engine) starting(ctx context.Context, work func(ctx context.Context) error) error {
+	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var writer sync.WaitGroup
+	var failed error
+	writer.Go(func() { failed = e.store.Run(writing) })
+	err := e.assemble(ctx)
+	if err == nil {
+		err = work(ctx)
+	}
+	if e.sandbox != nil {
+		err = errors.Join(err, e.sandbox.Flush(writing))
+	}
+	if e.vault != nil {
+		e.vault.Close()
+	}
+	stop()
+	writer.Wait()
+	return errors.Join(err, failed, e.store.Close())
+}
+
+// newToken returns a random text for one session.
+func newToken() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // crypto/rand.Read never fails
+	return hex.EncodeToString(b)
+}
+
+// listen opens an address; "" means any free port of the loopback address.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", address)
+}

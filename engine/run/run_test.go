@@ -1,0 +1,307 @@
+package run_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/run"
+	"patchbay/engine/store"
+	"patchbay/engine/value"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden parts of testdata")
+
+// TestRuns takes each script of testdata through a whole run: the flow, the
+// event, what the service answers, and the journal that is wanted.
+func TestRuns(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("scripts: %v, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { script(t, file) })
+	}
+}
+
+func script(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]string{}
+	for _, f := range archive.Files {
+		parts[f.Name] = string(f.Data)
+	}
+	var got string
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, parts)
+		b.start(t, parts["event.json"])
+		got = b.journal(t)
+	})
+	if *update {
+		for i, f := range archive.Files {
+			if f.Name == "want" {
+				archive.Files[i].Data = []byte(got)
+			}
+		}
+		if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(parts["want"], got); diff != "" {
+		t.Errorf("journal of %s (-want +got):\n%s", file, diff)
+	}
+}
+
+// bench is a runner over a real store, with a service that answers by script.
+type bench struct {
+	store   *store.Store
+	set     *program.Set
+	service *service
+	began   time.Time
+}
+
+func newBench(t *testing.T, parts map[string]string) *bench {
+	t.Helper()
+	b := &bench{set: build(t, parts), service: &service{answers: parts["answers"]}, began: time.Now()}
+	return b
+}
+
+// build checks the flows of a script against the connector of the tests.
+func build(t *testing.T, parts map[string]string) *program.Set {
+	t.Helper()
+	connector, err := os.ReadFile("testdata/svc.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := program.Sources{Connectors: map[string][]program.File{
+		"svc": {{Path: "connectors/svc/connector.yaml", Data: connector}},
+	}}
+	for name, text := range parts {
+		if strings.HasSuffix(name, ".yaml") {
+			src.Flows = append(src.Flows, program.File{Path: "flows/" + name, Data: []byte(text)})
+		}
+	}
+	set := program.Build(src, program.Options{Sandbox: true})
+	if err := set.Findings.Err(); err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	return set
+}
+
+// start accepts one event for the flow and runs until nothing is left to do.
+func (b *bench) start(t *testing.T, event string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	b.open(t)
+	var over sync.WaitGroup
+	writing, end := context.WithCancel(context.WithoutCancel(ctx))
+	over.Go(func() { _ = b.store.Run(writing) })
+	var brought any
+	if event != "" {
+		v, err := value.Decode([]byte(event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		brought = v
+	}
+	flow := b.set.Flows["main"]
+	if _, err := b.store.Accept(ctx, []journal.Arrival{{
+		Flow: flow.ID, Definition: flow.Hash, Trigger: flow.Triggers[0].ID, EventID: "1", Event: brought, At: time.Now(),
+	}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _ = b.runner().Run(ctx) })
+	b.settle(t)
+	stop()
+	running.Wait()
+	end()
+	over.Wait()
+}
+
+func (b *bench) open(t *testing.T) {
+	t.Helper()
+	s, err := store.Open(t.Context(), t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	b.store = s
+}
+
+// settle waits until the run has ended or asks a question, hours of waiting
+// included: the clock is the bubble's.
+func (b *bench) settle(t *testing.T) {
+	t.Helper()
+	for range 100_000 {
+		r, err := b.store.RunByID(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Status.HasEnded() || r.Status == journal.OutcomeUnknown {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	t.Fatal("the run came to no end")
+}
+
+func (b *bench) runner() *run.Runner {
+	return run.New(run.Options{
+		Store: b.store, Notify: b.store.Notify(), Identity: "test",
+		Definition: func(_ context.Context, hash string) (*program.Flow, error) {
+			for _, f := range b.set.Flows {
+				if f.Hash == hash {
+					return f, nil
+				}
+			}
+			return nil, errors.New("there is no such version")
+		},
+		Connection: func(name string) (*program.Connection, bool) {
+			c, ok := b.set.Connections[name]
+			return c, ok
+		},
+		Call: b.service.call,
+		Prepare: func(_ context.Context, c run.Call) (*journal.Exchange, error) {
+			return &journal.Exchange{Method: c.Action.Method, URL: c.Action.Path}, nil
+		},
+		URL:    func(id int64) string { return fmt.Sprintf("http://console/runs/%d", id) },
+		Logger: slog.New(slog.DiscardHandler),
+	})
+}
+
+// journal prints what happened, with times counted from the start.
+func (b *bench) journal(t *testing.T) string {
+	t.Helper()
+	s := b.store
+	events, err := s.Events(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&out, "%-8s %s", e.Kind, e.Path)
+		if e.Attempt > 1 {
+			fmt.Fprintf(&out, " #%d", e.Attempt)
+		}
+		if e.Status != "" {
+			fmt.Fprintf(&out, " %s", e.Status)
+		}
+		if e.Failure != nil {
+			fmt.Fprintf(&out, " %s: %s", e.Failure.Class, e.Failure.Message)
+		}
+		if e.Text != "" {
+			fmt.Fprintf(&out, " %q", e.Text)
+		}
+		if e.Data != nil {
+			data, err := value.Encode(e.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&out, " %s", data)
+		}
+		if !e.Until.IsZero() && e.Kind == journal.Waiting {
+			fmt.Fprintf(&out, " until +%s", e.Until.Sub(b.began).Round(time.Second))
+		}
+		out.WriteString("\n")
+	}
+	r, err := s.RunByID(context.Background(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(out.String(), "\n")
+	slices.SortStableFunc(lines, sideBySide)
+	out.Reset()
+	out.WriteString(strings.Join(lines, ""))
+	fmt.Fprintf(&out, "= %s %s\n", r.Status, r.Reason)
+	for _, line := range b.service.log {
+		fmt.Fprintf(&out, "sent %s\n", line)
+	}
+	return out.String()
+}
+
+// sideBySide orders what the branches of one parallel step did, which happens
+// in any order, by their place; all else keeps its place.
+func sideBySide(a, b string) int {
+	place := func(line string) (string, bool) {
+		_, path, _ := strings.Cut(line, " #2.")
+		return path, path != ""
+	}
+	x, inA := place(a)
+	y, inB := place(b)
+	if inA && inB {
+		return strings.Compare(x, y)
+	}
+	return 0
+}
+
+// service answers calls by a script: for each action its lines in order, the
+// last one for ever. A line is "action {json}" or "action !class message", a
+// second "!" meaning that the request was sent.
+type service struct {
+	answers string
+
+	mu   sync.Mutex
+	used map[string]int
+	log  []string
+}
+
+func (s *service) call(_ context.Context, c run.Call) (any, *journal.Exchange, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	input, _ := value.Encode(c.Input)
+	line := c.Action.Name + " " + string(input)
+	if c.Key != "" {
+		line += " key " + c.Key
+	}
+	s.log = append(s.log, line)
+	return s.answer(c.Action.Name)
+}
+
+func (s *service) answer(action string) (any, *journal.Exchange, error) {
+	var lines []string
+	for l := range strings.Lines(s.answers) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(l), action+" "); ok {
+			lines = append(lines, rest)
+		}
+	}
+	if s.used == nil {
+		s.used = map[string]int{}
+	}
+	n := min(s.used[action], len(lines)-1)
+	s.used[action]++
+	if n < 0 {
+		return nil, nil, nil
+	}
+	failure, failed := strings.CutPrefix(lines[n], "!")
+	if failed {
+		text, sent := strings.CutPrefix(failure, "!")
+		class, message, _ := strings.Cut(text, " ")
+		return nil, nil, &value.Failure{Class: value.Class(class), Message: message, Unsettled: sent}
+	}
+	var v any
+	if err := json.Unmarshal([]byte(lines[n]), &v); err != nil {
+		return nil, nil, err
+	}
+	out, err := value.Normalize(v)
+	return out, nil, err
+}

@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// Event returns the signed request with which the vendor would deliver an
+// event of the trigger to the address.
+//
+// With a nil payload it is the trigger's example, with an id of its own and
+// the time of now. A payload of []byte is sent byte by byte; any other one is
+// written as JSON, and gets an id and a time where it has none.
+func (s *Sandbox) Event(ctx context.Context, t *program.Trigger, address string, payload any) (*http.Request, error) {
+	if !t.Webhook {
+		return nil, fmt.Errorf("event of %s: it is not delivered, Patchbay asks for it (type: poll)", t.ID)
+	}
+	d := &delivery{hooks: t.Connector.Webhooks, now: s.now(), header: http.Header{"Content-Type": {"application/json"}}}
+	raw, err := d.body(t, payload)
+	if err != nil {
+		return nil, fmt.Errorf("event of %s: %w", t.ID, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("event of %s: %w", t.ID, err)
+	}
+	req.Header = d.header
+	if d.hooks == nil || len(d.hooks.Verify) == 0 {
+		return req, nil
+	}
+	if err := s.sign(req, d, raw); err != nil {
+		return nil, fmt.Errorf("event of %s: %w", t.ID, err)
+	}
+	return req, nil
+}
+
+// delivery is a webhook being written.
+type delivery struct {
+	hooks  *program.Webhooks
+	now    time.Time
+	header http.Header
+}
+
+func (d *delivery) body(t *program.Trigger, payload any) ([]byte, error) {
+	if raw, ok := payload.([]byte); ok {
+		d.identify(nil, false)
+		d.stamp(nil)
+		return raw, nil
+	}
+	example := payload == nil
+	if example {
+		if t.Example == nil {
+			return nil, errors.New("the trigger has no example, so the event must be given")
+		}
+		v, err := value.Decode(t.Example)
+		if err != nil {
+			return nil, err
+		}
+		payload = v
+	}
+	v, err := value.Normalize(payload)
+	if err != nil {
+		return nil, err
+	}
+	body, ok := v.(map[string]any)
+	d.identify(body, example)
+	d.stamp(body)
+	if ok && example {
+		d.refresh(body)
+	}
+	return value.Encode(v)
+}
+
+// identify gives the delivery an event id where the connector looks for it; in
+// place of one that is there only if it shall be fresh.
+func (d *delivery) identify(body map[string]any, fresh bool) {
+	if d.hooks == nil {
+		return
+	}
+	root, path := split(d.hooks.EventID)
+	switch {
+	case len(path) == 0:
+	case root == "headers":
+		d.header.Set(path[0], newID())
+	case root == "body" && body != nil:
+		if old, ok := value.Get(body, path); !ok || fresh {
+			value.Put(body, path, idLike(old))
+		}
+	}
+}
+
+// stamp puts the time where the connector looks for it, if that is a header or
+// a body without one.
+func (d *delivery) stamp(body map[string]any) {
+	if d.hooks == nil {
+		return
+	}
+	root, path := split(d.hooks.TimestampAt)
+	switch {
+	case len(path) == 0:
+	case root == "headers":
+		d.header.Set(path[0], strconv.FormatInt(d.now.Unix(), 10))
+	case root == "body" && body != nil:
+		if _, ok := value.Get(body, path); !ok {
+			value.Put(body, path, timeLike(nil, d.now))
+		}
+	}
+}
+
+// refresh puts the time of now in the place of the example's.
+func (d *delivery) refresh(body map[string]any) {
+	if d.hooks == nil {
+		return
+	}
+	if root, path := split(d.hooks.TimestampAt); root == "body" && len(path) > 0 {
+		old, _ := value.Get(body, path)
+		value.Put(body, path, timeLike(old, d.now))
+	}
+}
+
+// split parts a path of a delivery into its root and the rest.
+func split(path []string) (root string, rest []string) {
+	if len(path) == 0 {
+		return "", nil
+	}
+	return path[0], path[1:]
+}
+
+// newID returns an identifier in the form of a UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// idLike returns a fresh identifier of the kind of an old one.
+func idLike(old any) any {
+	switch old := old.(type) {
+	case int, float64:
+		var b [8]byte
+		_, _ = rand.Read(b[:])                          // never fails
+		return int(binary.BigEndian.Uint64(b[:]) >> 12) // a number that JSON holds exactly
+	case string:
+		const uuidLength = 36
+		if old == "" || len(old) == uuidLength && strings.Count(old, "-") == 4 {
+			return newID()
+		}
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // never fails
+		return old + "-" + hex.EncodeToString(b[:])
+	default:
+		return newID()
+	}
+}
+
+// timeLike returns the time in the form an old one has: RFC 3339, or seconds
+// or milliseconds since 1970, as a number or as text.
+func timeLike(old any, now time.Time) any {
+	const firstMilliseconds = 100_000_000_000
+	since := func(n int) int {
+		if n >= firstMilliseconds {
+			return int(now.UnixMilli())
+		}
+		return int(now.Unix())
+	}
+	switch old := old.(type) {
+	case int:
+		return since(old)
+	case float64:
+		return since(int(old))
+	case string:
+		if n, err := strconv.Atoi(old); err == nil {
+			return strconv.Itoa(since(n))
+		}
+	}
+	return now.UTC().Format("2006-01-02T15:04:05.000Z")
+}

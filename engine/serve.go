@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"patchbay/engine/program"
+)
+
+const (
+	apiFile      = "api.json"
+	shutdownTime = 5 * time.Second
+	headerTime   = 10 * time.Second
+)
+
+// session is what api.json in the data folder says of the process that serves.
+type session struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// ReadAPI returns where the API of the process that serves this data folder
+// is, and its token. It fails with [fs.ErrNotExist] if none serves.
+func ReadAPI(dataDir string) (base, token string, err error) {
+	data, err := os.ReadFile(filepath.Join(dataDir, apiFile))
+	if err != nil {
+		return "", "", err
+	}
+	var s session
+	if err := json.Unmarshal(data, &s); err != nil {
+		return "", "", fmt.Errorf("read %s: %w", apiFile, err)
+	}
+	return s.URL, s.Token, nil
+}
+
+// Serve runs everything until ctx ends: triggers, runs, reloading, the
+// listener for people and the one for vendors. ready is told the addresses and
+// the token once both listen. What was begun is brought to a safe place before
+// Serve returns.
+func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token string)) error {
+	return e.starting(ctx, func(ctx context.Context) error {
+		if _, err := e.catalog.Load(ctx); err != nil {
+			return err
+		}
+		people, err := listen(ctx, e.opt.Listen)
+		if err != nil {
+			return err
+		}
+		vendors, err := listen(ctx, e.opt.HooksListen)
+		if err != nil {
+			return errors.Join(err, people.Close())
+		}
+		e.opt.Listen = people.Addr().String()
+		if e.opt.PublicURL == "" {
+			url := "http://" + vendors.Addr().String()
+			e.publicURL.Store(&url)
+		}
+		forget, err := e.announce(people.Addr().String())
+		if err != nil {
+			return errors.Join(err, people.Close(), vendors.Close())
+		}
+		defer forget()
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return serveHTTP(ctx, people, e.console.Handler()) })
+		g.Go(func() error { return serveHTTP(ctx, vendors, e.vendorHandler()) })
+		g.Go(func() error { return e.catalog.Run(ctx) })
+		g.Go(func() error { return e.runner.Run(ctx) })
+		g.Go(func() error { return e.schedules.Run(ctx) })
+		g.Go(func() error { return e.polls.Run(ctx) })
+		g.Go(func() error { return e.keepTidy(ctx) })
+		if e.sandbox != nil {
+			g.Go(func() error { return e.playExamples(ctx) })
+		}
+		ready(people.Addr().String(), vendors.Addr().String(), e.token)
+		return g.Wait()
+	})
+}
+
+// Local serves the API to this process alone and calls use with its address
+// and token: for one command, while no other process serves.
+func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, token string) error) error {
+	return e.starting(ctx, func(ctx context.Context) error {
+		if _, err := e.catalog.Load(ctx); err != nil {
+			return err
+		}
+		people, err := listen(ctx, "")
+		if err != nil {
+			return err
+		}
+		e.token = newToken()
+		g, inner := errgroup.WithContext(ctx)
+		inner, stop := context.WithCancel(inner)
+		g.Go(func() error { return serveHTTP(inner, people, e.console.WithToken(e.token).Handler()) })
+		g.Go(func() error { return e.runner.Run(inner) })
+		err = use(ctx, "http://"+people.Addr().String(), e.token)
+		stop()
+		return errors.Join(err, g.Wait())
+	})
+}
+
+// announce writes api.json, from which the commands learn where to ask.
+func (e *Engine) announce(address string) (forget func(), err error) {
+	path := filepath.Join(e.opt.DataDir(), apiFile)
+	data, err := json.Marshal(session{URL: "http://" + address, Token: e.token})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return func() { _ = os.Remove(path) }, os.WriteFile(path, data, 0o600)
+}
+
+// vendorHandler serves webhooks and the end of a sign-in.
+func (e *Engine) vendorHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/", e.hooks)
+	mux.HandleFunc("GET /oauth/callback", e.console.Callback)
+	return mux
+}
+
+// serveHTTP serves until ctx ends, and then lets the requests under way finish.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return base },
+	}
+	over := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		// Requests that follow a run never end by themselves.
+		time.AfterFunc(shutdownTime/5, cancel)
+		limit, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer done()
+		over <- s.Shutdown(limit)
+	})
+	err := s.Serve(l)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-over
+}
+
+// tidyEvery is how often what is too old is removed.
+const (
+	tidyEvery = time.Hour
+	keepRuns  = 30 * 24 * time.Hour
+	keepCount = 100_000
+)
+
+// keepTidy removes old runs and the rows of tables that need not be kept.
+func (e *Engine) keepTidy(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := e.store.Prune(ctx, time.Now().Add(-keepRuns), keepCount); err != nil && ctx.Err() == nil {
+			e.log.Error("prune runs", "error", err)
+		}
+		for id, shape := range e.catalog.Set().Tables {
+			if shape.Keep == 0 {
+				continue
+			}
+			if _, err := e.store.PruneRows(ctx, id, time.Now().Add(-shape.Keep)); err != nil && ctx.Err() == nil {
+				e.log.Error("prune rows", "table", id, "error", err)
+			}
+		}
+	}
+}
+
+// playExamples sends the example of each trigger that a live flow waits for,
+// once, so that a new sandbox is alive at first sight.
+func (e *Engine) playExamples(ctx context.Context) error {
+	send := e.sender()
+	played := map[*program.Trigger]bool{}
+	for _, flow := range e.catalog.Set().Flows {
+		for _, t := range flow.Triggers {
+			if t.Event == nil || !t.Event.Webhook || t.Event.Example == nil || played[t.Event] || !flow.Enabled {
+				continue
+			}
+			played[t.Event] = true
+			if err := send(ctx, t.Event, nil); err != nil && ctx.Err() == nil {
+				e.log.Warn("play the example of a trigger", "trigger", t.Event.ID, "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+// sender returns how a played event is delivered to our own webhook address;
+// nil where the services are real.
+func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload any) error {
+	if e.sandbox == nil {
+		return nil
+	}
+	return func(ctx context.Context, t *program.Trigger, payload any) error {
+		for _, a := range e.hooks.Addresses(*e.publicURL.Load()) {
+			if a.Connector != t.Connector.ID {
+				continue
+			}
+			receipt, err := e.sandbox.Send(ctx, t, a.URL, payload)
+			if err != nil {
+				return err
+			}
+			if receipt.Status >= http.StatusMultipleChoices {
+				return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
+			}
+			return nil
+		}
+		return fmt.Errorf("no connection has an address for %s", t.ID)
+	}
+}

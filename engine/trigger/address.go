@@ -1,0 +1,207 @@
+package trigger
+
+import (
+	"crypto/subtle"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"patchbay/engine/program"
+)
+
+// prefix begins the path of every webhook.
+const prefix = "/hooks/"
+
+// Address is where a vendor delivers.
+type Address struct {
+	URL string
+	// Connector is whose deliveries come here, "" for the webhook of a flow.
+	Connector string
+	// Connection is whose events come here; "" where the body of each delivery
+	// says that, and for the webhook of a flow.
+	Connection string
+	// Triggers are those that fire here, as "flow/trigger id", sorted.
+	Triggers []string
+}
+
+// Addresses returns the addresses at which deliveries are taken now, below the
+// public address of the server such as "https://hooks.example.com": those of
+// the connectors, of the connections, and of the flows, each sorted by name.
+// An address that holds a random part is a secret.
+func (h *Hooks) Addresses(publicURL string) []Address {
+	set := h.opt.Live()
+	root := strings.TrimSuffix(publicURL, "/") + prefix
+	var shared, own []Address
+	for _, id := range slices.Sorted(maps.Keys(set.Connectors)) {
+		connections := connectionsOf(set, id)
+		if routesByBody(set.Connectors[id]) && len(connections) > 0 {
+			shared = append(shared, Address{
+				URL: root + url.PathEscape(id), Connector: id, Triggers: triggersOf(set, connections...),
+			})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+		c := set.Connections[name]
+		if hasOwnAddress(c) {
+			own = append(own, Address{
+				URL:       root + escaped(name) + "/" + h.opt.Address(name),
+				Connector: c.Connector.ID, Connection: name, Triggers: triggersOf(set, c),
+			})
+		}
+	}
+	all := slices.Concat(shared, own)
+	for _, flow := range flowsOf(set) {
+		for _, t := range flow.Triggers {
+			if t.Webhook != nil {
+				all = append(all, Address{
+					URL:      root + "flow/" + escaped(flow.ID) + "/" + h.opt.Address(nameOf(flow, t)),
+					Triggers: []string{flow.ID + "/" + t.ID},
+				})
+			}
+		}
+	}
+	return all
+}
+
+// nameOf returns the name that the random part of a flow's webhook belongs to.
+func nameOf(flow *program.Flow, t *program.FlowTrigger) string {
+	return "flow/" + flow.ID + "/" + t.ID
+}
+
+func escaped(name string) string {
+	return strings.ReplaceAll(url.PathEscape(name), "%2F", "/")
+}
+
+// target is what stands behind an address.
+type target struct {
+	shown string // the path without what is secret in it
+
+	// connector is the id of a vendor whose deliveries come here, hooks how
+	// it delivers, and connections those that the delivery may be for.
+	connector   string
+	hooks       *program.Webhooks
+	connections []*program.Connection
+	// byBody is true if the body says which connection it is for. Such an
+	// address can be guessed.
+	byBody bool
+
+	flow    *program.Flow // of a webhook of its own
+	trigger *program.FlowTrigger
+}
+
+// find returns what stands behind a path, nil if nothing does.
+func (h *Hooks) find(set *program.Set, path string) *target {
+	rest, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return nil
+	}
+	name, random, secret := cutLast(strings.TrimSuffix(rest, "/"))
+	if !secret {
+		return findConnector(set, name)
+	}
+	if c := set.Connections[name]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
+		return &target{
+			shown: shownPath(path), connector: c.Connector.ID, hooks: c.Connector.Webhooks,
+			connections: []*program.Connection{c},
+		}
+	}
+	id, ok := strings.CutPrefix(name, "flow/")
+	flow := set.Flows[id]
+	if !ok || flow == nil {
+		return nil
+	}
+	for _, t := range flow.Triggers {
+		if t.Webhook != nil && same(random, h.opt.Address(nameOf(flow, t))) {
+			return &target{shown: shownPath(path), flow: flow, trigger: t}
+		}
+	}
+	return nil
+}
+
+func findConnector(set *program.Set, id string) *target {
+	c := set.Connectors[id]
+	connections := connectionsOf(set, id)
+	if c == nil || !routesByBody(c) || len(connections) == 0 {
+		return nil
+	}
+	return &target{shown: prefix + id, connector: id, hooks: c.Webhooks, connections: connections, byBody: true}
+}
+
+// shownPath returns a path with the random part, which is a secret, left out.
+func shownPath(path string) string {
+	const longest = 200
+	path = strings.TrimSuffix(path, "/")
+	if _, random, ok := cutLast(strings.TrimLeft(strings.TrimPrefix(path, prefix), "/")); ok {
+		path = strings.TrimSuffix(path, random) + "…"
+	}
+	if r := []rune(path); len(r) > longest {
+		return string(r[:longest-1]) + "…"
+	}
+	return path
+}
+
+func cutLast(path string) (before, last string, found bool) {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return path, "", false
+	}
+	return path[:i], path[i+1:], true
+}
+
+// same compares in a time that tells nothing about where two texts differ.
+func same(given, right string) bool {
+	return right != "" && subtle.ConstantTimeCompare([]byte(given), []byte(right)) == 1
+}
+
+// routesByBody reports whether all events of the vendor come to one address.
+func routesByBody(c *program.Connector) bool {
+	return c.Webhooks != nil && c.Webhooks.Connection != nil
+}
+
+// hasOwnAddress reports whether the events of a connection come to an address
+// of its own.
+func hasOwnAddress(c *program.Connection) bool {
+	return c != nil && c.Connector.Webhooks != nil && c.Connector.Webhooks.Connection == nil
+}
+
+// connectionsOf returns the connections of a connector, sorted by name.
+func connectionsOf(set *program.Set, connector string) []*program.Connection {
+	var all []*program.Connection
+	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+		if c := set.Connections[name]; c.Connector.ID == connector {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// flowsOf returns the flows that are switched on, sorted by id.
+func flowsOf(set *program.Set) []*program.Flow {
+	var all []*program.Flow
+	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
+		if set.Flows[id].Enabled {
+			all = append(all, set.Flows[id])
+		}
+	}
+	return all
+}
+
+// triggersOf returns the triggers that deliveries for the connections may fire.
+func triggersOf(set *program.Set, connections ...*program.Connection) []string {
+	var names []string
+	for _, flow := range flowsOf(set) {
+		for _, t := range flow.Triggers {
+			if slices.ContainsFunc(connections, func(c *program.Connection) bool { return listens(t, c) }) {
+				names = append(names, flow.ID+"/"+t.ID)
+			}
+		}
+	}
+	return names
+}
+
+// listens reports whether a trigger wants deliveries for the connection.
+func listens(t *program.FlowTrigger, c *program.Connection) bool {
+	return t.Event != nil && t.Event.Webhook && t.Use != nil &&
+		t.Use.Connection == c.Name && t.Event.Connector.ID == c.Connector.ID
+}

@@ -1,0 +1,295 @@
+package trigger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// usualTolerance is how old a delivery to a flow's own webhook may be, if its
+// signature tells.
+const usualTolerance = 5 * time.Minute
+
+// takeForVendor takes a delivery to the address of a connector or connection.
+func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answer, error) {
+	connections, err := h.senders(ctx, job.target, d)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := d.decode(); err != nil {
+		return answer{}, err
+	}
+	hooks, names := job.target.hooks, d.names()
+	if hooks.TimestampAt != nil && hooks.Tolerance > 0 {
+		sent, _ := value.Get(names, hooks.TimestampAt)
+		if err := fresh(sent, strings.Join(hooks.TimestampAt, "."), d.at, hooks.Tolerance); err != nil {
+			return answer{}, err
+		}
+	}
+	if text, ok := challenged(hooks, names); ok {
+		return answer{http.StatusOK, text}, nil
+	}
+	if len(connections) == 0 {
+		at := hooks.Connection
+		account, _ := value.Get(names, at)
+		return answer{}, refuse(http.StatusOK, "no connection to %s has the %s %v, so the event is for none of the flows",
+			job.set.Connectors[job.target.connector].Name, at[len(at)-1], account)
+	}
+	if err := h.accept(ctx, job, d, h.arrivals(ctx, job.set, connections, d)); err != nil {
+		return answer{}, err
+	}
+	return answer{status: max(hooks.AckStatus, http.StatusOK)}, nil
+}
+
+// senders returns the connections that the delivery is for and whose signature
+// it bears. There is none, and no error, where it is signed rightly but says
+// that it is for an account nobody here is connected to.
+func (h *Hooks) senders(ctx context.Context, t *target, d *delivery) ([]*program.Connection, error) {
+	way, err := chosen(t.hooks.Verify, d)
+	if err != nil {
+		return nil, err
+	}
+	if way.Type == "none" && t.byBody {
+		return nil, refuse(http.StatusUnauthorized, "anybody can guess this address, so a delivery that is not signed cannot be taken here")
+	}
+	candidates, meant := t.connections, true
+	if t.byBody {
+		if err := d.decode(); err != nil {
+			return nil, err
+		}
+		if candidates = h.meant(ctx, t, d); len(candidates) == 0 {
+			candidates, meant = t.connections, false
+		}
+	}
+	var right []*program.Connection
+	var wrong error
+	for _, c := range candidates {
+		k, err := h.keysOf(ctx, c, way)
+		if err == nil {
+			err = verify(way, d, k)
+		}
+		if err == nil {
+			right = append(right, c)
+		} else if wrong == nil || statusOf(err) == http.StatusServiceUnavailable {
+			wrong = err
+		}
+	}
+	switch {
+	case len(right) == 0:
+		return nil, wrong
+	case !meant:
+		return nil, nil
+	}
+	return right, nil
+}
+
+// meant returns the connections whose field has the value in the body.
+func (h *Hooks) meant(ctx context.Context, t *target, d *delivery) []*program.Connection {
+	at := t.hooks.Connection
+	found, _ := value.Get(d.names(), at)
+	account, ok := textOf(found)
+	if !ok {
+		return nil
+	}
+	var all []*program.Connection
+	for _, c := range t.connections {
+		if own, ok := textOf(h.opt.fields(ctx, c)[at[len(at)-1]]); ok && own == account {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// keysOf returns what signatures for a connection are held against.
+func (h *Hooks) keysOf(ctx context.Context, c *program.Connection, v *program.Verify) (keys, error) {
+	k := keys{public: v.PublicKey}
+	if h.opt.PublicKey != nil {
+		k.public = h.opt.PublicKey(c, v)
+	}
+	if v.Secret == "" {
+		return k, nil
+	}
+	secrets, err := h.opt.Secrets(ctx, c)
+	if k.secret = secrets[v.Secret]; k.secret != "" {
+		return k, nil
+	}
+	if err != nil {
+		return k, refuse(http.StatusServiceUnavailable, "the delivery cannot be verified: %s", sentence(err))
+	}
+	return k, refuse(http.StatusServiceUnavailable, "the delivery cannot be verified: the connection %q has no %s", c.Name, v.Secret)
+}
+
+func statusOf(err error) int {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.status
+	}
+	return 0
+}
+
+// challenged returns what the vendor wants to hear, if the delivery only asks
+// whether somebody is here.
+func challenged(hooks *program.Webhooks, names map[string]any) (string, bool) {
+	if hooks.ChallengeWhen == nil {
+		return "", false
+	}
+	asked, err := hooks.ChallengeWhen.EvalBool(&expr.Env{Names: names})
+	if err != nil || !asked {
+		return "", false // an event of another shape is no challenge
+	}
+	v, _ := value.Get(names, hooks.ChallengeAnswer)
+	return textOf(v)
+}
+
+// takeForFlow takes a delivery to a flow's own webhook.
+func (h *Hooks) takeForFlow(ctx context.Context, job work, d *delivery) (answer, error) {
+	flow, t := job.target.flow, job.target.trigger
+	if !flow.Enabled {
+		return answer{}, refuse(http.StatusOK, "the flow %q is switched off", flow.ID)
+	}
+	if err := h.verifyForFlow(ctx, t.Webhook.Verify, d); err != nil {
+		return answer{}, err
+	}
+	if err := d.decode(); err != nil {
+		return answer{}, err
+	}
+	event, err := h.opt.Map(t.Webhook.Type, d.body)
+	if err != nil {
+		return answer{}, refuse(http.StatusBadRequest, "the body is not what the flow %q expects: %s", flow.ID, sentence(err))
+	}
+	a := journal.Arrival{
+		Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, EventID: rand.Text(),
+		Event: event, At: d.at,
+	}
+	if t.Webhook.EventID != nil {
+		names := map[string]any{"body": event, "headers": d.names()["headers"]}
+		v, err := t.Webhook.EventID.Eval(&expr.Env{Names: names, Now: d.at})
+		if id, ok := textOf(v); ok && err == nil {
+			a.EventID = id
+		} else {
+			h.log.Warn("delivery without an event id", "flow", flow.ID, "trigger", t.ID, "error", err)
+		}
+	}
+	a.Queue = h.queue(ctx, flow, &a)
+	return answer{status: http.StatusOK}, h.accept(ctx, job, d, found{arrivals: []journal.Arrival{a}})
+}
+
+func (h *Hooks) verifyForFlow(ctx context.Context, v *program.Verify, d *delivery) error {
+	if v == nil {
+		return refuse(http.StatusUnauthorized, "the flow does not say how a delivery is verified")
+	}
+	if _, err := chosen([]*program.Verify{v}, d); err != nil {
+		return err
+	}
+	k := keys{public: v.PublicKey}
+	if v.Secret != "" {
+		secret, err := h.opt.FlowSecret(ctx, v.Secret)
+		if err != nil {
+			return refuse(http.StatusServiceUnavailable, "the delivery cannot be verified: %s", sentence(err))
+		}
+		if secret == "" {
+			return refuse(http.StatusServiceUnavailable, "the delivery cannot be verified: the secret %q is not set", v.Secret)
+		}
+		k.secret = secret
+	}
+	if err := verify(v, d, k); err != nil {
+		return err
+	}
+	if sent, ok := d.signature["timestamp"]; ok {
+		return fresh(sent, "signature.timestamp", d.at, usualTolerance)
+	}
+	return nil
+}
+
+// found are the arrivals that a delivery becomes, and why some triggers that
+// match got none of it.
+type found struct {
+	arrivals []journal.Arrival
+	misfits  []string
+}
+
+// arrivals returns one arrival for each trigger that wants the delivery.
+func (h *Hooks) arrivals(ctx context.Context, set *program.Set, connections []*program.Connection, d *delivery) found {
+	var all found
+	names := d.names()
+	for _, c := range connections {
+		id := rand.Text()
+		if given, ok := value.Get(names, c.Connector.Webhooks.EventID); ok && c.Connector.Webhooks.EventID != nil {
+			if text, ok := textOf(given); ok {
+				id = text
+			}
+		}
+		for _, flow := range flowsOf(set) {
+			for _, t := range flow.Triggers {
+				if !listens(t, c) || !h.matches(flow, t, names) {
+					continue
+				}
+				wire, _ := value.Get(names, t.Event.Output.At)
+				event, err := h.opt.Map(t.Event.Output.Whole(), wire)
+				if err != nil {
+					misfit := "the delivery is not what " + t.Event.ID + " describes: " + sentence(err)
+					if !slices.Contains(all.misfits, misfit) {
+						all.misfits = append(all.misfits, misfit)
+					}
+					continue
+				}
+				a := journal.Arrival{
+					Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: c.Name, EventID: id,
+					Event: event, At: d.at,
+				}
+				a.Queue = h.queue(ctx, flow, &a)
+				all.arrivals = append(all.arrivals, a)
+			}
+		}
+	}
+	return all
+}
+
+// matches reports whether a delivery is an event of the trigger. One that the
+// condition cannot even look into is none.
+func (h *Hooks) matches(flow *program.Flow, t *program.FlowTrigger, names map[string]any) bool {
+	if t.Event.Match == nil {
+		return true
+	}
+	ok, err := t.Event.Match.EvalBool(&expr.Env{Names: names})
+	if err != nil {
+		h.log.Debug("delivery of another shape", "flow", flow.ID, "trigger", t.ID, "error", err)
+	}
+	return ok && err == nil
+}
+
+func (h *Hooks) queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) string {
+	text, err := h.opt.Queue(ctx, flow, a)
+	if err != nil {
+		h.log.Warn("queue_by", "flow", flow.ID, "event", a.EventID, "error", err)
+	}
+	return text
+}
+
+// accept stores what was found. Where some triggers could use the delivery and
+// others could not, it is taken for the first and written down for the others.
+func (h *Hooks) accept(ctx context.Context, job work, d *delivery, f found) error {
+	reason := strings.Join(f.misfits, "; ")
+	if len(f.arrivals) == 0 {
+		if reason != "" {
+			return refuse(http.StatusBadRequest, "%s", reason)
+		}
+		h.log.Debug("delivery that no flow wants", "path", job.target.shown)
+		return nil
+	}
+	if _, err := h.opt.Accept(ctx, f.arrivals, nil); err != nil {
+		return err
+	}
+	if reason != "" && h.notes.Allow() {
+		h.note(ctx, journal.Rejection{At: d.at, Address: job.target.shown, Status: http.StatusOK, Reason: reason})
+	}
+	return nil
+}

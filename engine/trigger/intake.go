@@ -1,0 +1,143 @@
+// Package trigger is what starts a run: a delivery to a webhook's address, a
+// moment of a schedule, news that a poll finds, or somebody who asks for it.
+//
+// Each of the first three sees what is live through a function that returns the
+// current [program.Set], turns what happened into one [journal.Arrival] for
+// each trigger of a flow that wants it, and hands them over to be stored:
+// nothing else happens here, and nothing is acknowledged before that.
+//
+// What a trigger knows about the past is kept under (flow, trigger id,
+// connection), never under a position or a version, so it outlives edits:
+//
+//   - which events were seen, by their event ids, in the store;
+//   - a cursor ([journal.Cursor]), whose value is written by position.go.
+//
+// The event id is the vendor's own for a webhook, the time of the tick for a
+// schedule, and the item's id with the value of `changed` for a poll.
+//
+//	Hooks      hook.go        an [http.Handler]: what comes in, and the answer
+//	           address.go     which connection or flow an address belongs to
+//	           delivery.go    a request as expressions see it
+//	           verify.go      who sent it
+//	           age.go         and when
+//	           event.go       the arrivals it becomes
+//	Schedules  schedule.go    which ticks are due, and which were missed
+//	           tick.go        when the next one is, through summer and winter time
+//	Polls      poll.go        which poll is due, and how the last one went
+//	           look.go        one look at a list
+//	Intake     intake.go      the way into the store, and the queue of a run
+//	           demand.go      a run that somebody asks for
+package trigger
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// Intake is the way into the store, which all triggers share. Live and Accept
+// are required; Schedules and Polls need Cursor, too.
+type Intake struct {
+	// Live returns what is live now. It is asked anew each time.
+	Live func() *program.Set
+	// Accept stores the arrivals and moves the cursor, if there is one, all or
+	// nothing. An arrival that was accepted before starts nothing.
+	Accept func(ctx context.Context, arrivals []journal.Arrival, cursor *journal.Cursor) ([]journal.Accepted, error)
+	// Cursor returns how far a schedule or a poll has come, false if it has
+	// never begun.
+	Cursor func(ctx context.Context, flow, trigger, connection string) (any, bool, error)
+	// Fields returns the fields of a connection that are no secrets, those
+	// that a sign-in filled among them; nil means those of its file.
+	Fields func(ctx context.Context, conn *program.Connection) map[string]any
+	Logger *slog.Logger // nil for none
+}
+
+func (in Intake) log() *slog.Logger {
+	if in.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return in.Logger
+}
+
+func (in Intake) fields(ctx context.Context, conn *program.Connection) map[string]any {
+	switch {
+	case conn == nil:
+		return map[string]any{}
+	case in.Fields != nil:
+		return in.Fields(ctx, conn)
+	case conn.Fields == nil:
+		return map[string]any{}
+	}
+	return conn.Fields
+}
+
+// byRole returns what `connection` is in the expressions of a flow.
+func (in Intake) byRole(ctx context.Context, flow *program.Flow) map[string]any {
+	set := in.Live()
+	roles := make(map[string]any, len(flow.Uses))
+	for role, use := range flow.Uses {
+		roles[role] = in.fields(ctx, set.Connections[use.Connection])
+	}
+	return roles
+}
+
+// The texts of the queues of a flow beside those that queue_by makes.
+const (
+	queueOfAll     = "all"
+	queueOfUnknown = "unknown"
+)
+
+// Queue returns the text that goes into the Queue of an arrival: runs of the
+// flow with the same text run one after the other, with "" at the same time.
+// An error says why queue_by gave nothing; the text returned beside it can be
+// used, and puts all such runs into one queue.
+func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
+	switch {
+	case flow.Mode == program.Parallel || flow.Mode == "":
+		return "", nil
+	case flow.QueueBy == nil:
+		return queueOfAll, nil
+	}
+	inputs, err := program.FillInputs(flow.Inputs, a.Inputs)
+	if err != nil {
+		return queueOfUnknown, err
+	}
+	v, err := flow.QueueBy.Eval(&expr.Env{
+		Now:   a.At,
+		Place: flow.ID + "/" + a.Trigger + "/" + a.EventID,
+		Names: map[string]any{
+			"event":      a.Event,
+			"inputs":     inputs,
+			"trigger":    map[string]any{"id": a.Trigger, "time": a.At.Format(time.RFC3339Nano)},
+			"flow":       map[string]any{"id": flow.ID, "name": flow.Name},
+			"connection": in.byRole(ctx, flow),
+		},
+	})
+	if err != nil {
+		return queueOfUnknown, err
+	}
+	text, err := value.Encode(v)
+	if err != nil {
+		return queueOfUnknown, err
+	}
+	return "by " + string(text), nil
+}
+
+// textOf returns an id, a number or a boolean as text; false for anything else.
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, v != ""
+	case int, float64, bool:
+		text, err := json.Marshal(v)
+		return string(text), err == nil
+	default:
+		return "", false
+	}
+}
