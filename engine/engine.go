@@ -109,9 +109,12 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 
 // assemble introduces the parts to each other.
 func (e *Engine) assemble(ctx context.Context) error {
-	given, _ := e.opt.Env(vault.KeyVariable)
+	key := ""
+	if given, set := e.opt.Env(vault.KeyVariable); set {
+		key = given
+	}
 	var err error
-	if e.key, err = vault.LoadKey(e.opt.DataDir(), given); err != nil {
+	if e.key, err = vault.LoadKey(e.opt.DataDir(), key); err != nil {
 		return err
 	}
 	e.token = e.secretText("console token")

@@ -118,22 +118,19 @@ func (s *served) api(method, path string, in, out any) int {
 	return res.StatusCode
 }
 
-// runOf waits for the newest run of a flow to end.
-func (s *served) runOf(flow string) console.Run {
-	s.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
-		var runs []console.Run
-		s.api(http.MethodGet, "/runs?flow="+flow, nil, &runs)
-		if len(runs) > 0 && runs[0].Status.HasEnded() {
-			var run console.Run
-			s.api(http.MethodGet, fmt.Sprintf("/runs/%d", runs[0].ID), nil, &run)
-			return run
-		}
-		time.Sleep(20 * time.Millisecond)
+// fetch asks the API for something; it may be called from any goroutine.
+func (s *served) fetch(ctx context.Context, path string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/api/v1"+path, nil)
+	if err != nil {
+		return err
 	}
-	s.t.Fatalf("no run of %s has ended", flow)
-	return console.Run{}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return json.NewDecoder(res.Body).Decode(out)
 }
 
 // TestShippedFlows runs every shipped flow in the sandbox from its real
@@ -153,19 +150,50 @@ func TestShippedFlows(t *testing.T) {
 	for _, f := range live {
 		t.Run(f.ID, func(t *testing.T) {
 			for _, trigger := range f.Triggers {
-				if trigger.Kind == "on_demand" || trigger.Kind == "schedule" {
-					var started console.StartAnswer
-					if code := s.api(http.MethodPost, "/flows/"+f.ID+"/runs", console.StartRequest{Trigger: trigger.ID}, &started); code != http.StatusAccepted {
-						t.Fatalf("start: status %d", code)
-					}
+				run := s.startOrAwait(t, f, trigger)
+				if run.Status != journal.Succeeded {
+					t.Errorf("run of %s by %s = %s: %s\n%s", f.ID, trigger.ID, run.Status, run.Reason, trace(run))
 				}
-			}
-			run := s.runOf(f.ID)
-			if run.Status != journal.Succeeded {
-				t.Errorf("run of %s = %s: %s\n%s", f.ID, run.Status, run.Reason, trace(run))
 			}
 		})
 	}
+}
+
+// startOrAwait starts a flow by the trigger, or waits for the run that the
+// played event or the poll behind the trigger has started, and returns the run
+// when it has ended.
+func (s *served) startOrAwait(t *testing.T, f console.Flow, trigger console.FlowTrigger) console.Run {
+	t.Helper()
+	switch trigger.Kind {
+	case "webhook":
+		return s.ended(t, func(r console.Run) bool { return r.Flow == f.ID && r.Trigger == trigger.ID })
+	default:
+		var started console.StartAnswer
+		if code := s.api(http.MethodPost, "/flows/"+f.ID+"/runs", console.StartRequest{Trigger: trigger.ID}, &started); code != http.StatusAccepted {
+			t.Fatalf("start %s by %s: status %d", f.ID, trigger.ID, code)
+		}
+		return s.ended(t, func(r console.Run) bool { return r.ID == started.Run })
+	}
+}
+
+// ended waits until the run that is meant has ended.
+func (s *served) ended(t *testing.T, meant func(console.Run) bool) console.Run {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		var runs []console.Run
+		s.api(http.MethodGet, "/runs?limit=200", nil, &runs)
+		for _, r := range runs {
+			if meant(r) && r.Status.HasEnded() {
+				var run console.Run
+				s.api(http.MethodGet, fmt.Sprintf("/runs/%d", r.ID), nil, &run)
+				return run
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the run has not ended in 30 s")
+	return console.Run{}
 }
 
 func trace(run console.Run) string {

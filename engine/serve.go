@@ -21,6 +21,7 @@ const (
 	apiFile      = "api.json"
 	shutdownTime = 5 * time.Second
 	headerTime   = 10 * time.Second
+	bodyTime     = 15 * time.Second
 )
 
 // session is what api.json in the data folder says of the process that serves.
@@ -134,7 +135,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, IdleTimeout: 2 * time.Minute,
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return base },
 	}
 	over := make(chan error, 1)
@@ -143,7 +144,12 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		time.AfterFunc(shutdownTime/5, cancel)
 		limit, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 		defer done()
-		over <- s.Shutdown(limit)
+		if s.Shutdown(limit) != nil {
+			// Whoever still talks had their time.
+			over <- s.Close()
+			return
+		}
+		over <- nil
 	})
 	err := s.Serve(l)
 	if stop() || !errors.Is(err, http.ErrServerClosed) {

@@ -16,21 +16,60 @@ import (
 )
 
 // bulletin tells the person who serves what happens, one line each: reloads
-// and ended runs.
+// and ended runs. Nobody waits for that person: while nothing can be written,
+// or too much happens, lines are left out and counted.
 type bulletin struct {
-	out io.Writer
+	out   io.Writer
+	queue chan string
+	over  chan struct{} // closed when the last line is written
 
 	mu    sync.Mutex
-	begun bool // false while what is live at first has not been told
-	live  *catalog.Live
+	begun bool          // what is live at first has been told
+	live  *catalog.Live // the snapshot that was told last
+	lost  int           // lines left out since the last one
 }
 
-// begin tells what is live at first; everything else is told after it.
-func (b *bulletin) begin(tell func()) {
+// waiting is how many lines may wait to be written.
+const waiting = 1000
+
+func newBulletin(out io.Writer) *bulletin {
+	return &bulletin{out: out, queue: make(chan string, waiting), over: make(chan struct{})}
+}
+
+// begin tells what is live at first, and after it everything else as it comes.
+func (b *bulletin) begin(tell func(live *catalog.Live)) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	tell()
+	live := b.live
 	b.begun = true
+	b.mu.Unlock()
+	tell(live)
+	go func() {
+		defer close(b.over)
+		for text := range b.queue {
+			fmt.Fprint(b.out, text)
+		}
+	}()
+}
+
+// end writes what is still to be told. Nothing may be told after it.
+func (b *bulletin) end() {
+	close(b.queue)
+	if b.begun {
+		<-b.over
+	}
+}
+
+// say hands a text to whoever writes. The caller holds mu.
+func (b *bulletin) say(text string) {
+	if b.lost > 0 {
+		text = fmt.Sprintf("          %s left out\n%s", count(b.lost, "line"), text)
+	}
+	select {
+	case b.queue <- text:
+		b.lost = 0
+	default:
+		b.lost++
+	}
 }
 
 // reloaded tells what a reload changed.
@@ -42,13 +81,15 @@ func (b *bulletin) reloaded(live *catalog.Live) {
 	if !b.begun || before == nil {
 		return
 	}
-	fmt.Fprintf(b.out, "%s  reloaded: %s\n", live.At.Local().Format(time.TimeOnly), changes(before, live))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s  reloaded: %s\n", live.At.Local().Format(time.TimeOnly), changes(before, live))
 	fresh := slices.DeleteFunc(slices.Clone(live.Findings), func(f diag.Finding) bool {
 		return slices.ContainsFunc(before.Findings, func(o diag.Finding) bool {
 			return o.Pos == f.Pos && o.Code == f.Code && o.Message == f.Message
 		})
 	})
-	_ = diag.Print(b.out, fresh, live.Source) // the writer of a person at a console; there is nobody else to tell
+	_ = diag.Print(&text, fresh, live.Source) // writing to memory does not fail
+	b.say(text.String())
 }
 
 // ended tells how a run ended.
@@ -60,7 +101,7 @@ func (b *bulletin) ended(r *journal.Run, e journal.Event) {
 	if e.Text != "" {
 		line += ": " + strings.ReplaceAll(e.Text, "\n", " ")
 	}
-	fmt.Fprintln(b.out, printable(line))
+	b.say(printable(line) + "\n")
 }
 
 // changes says in one line what is different between two snapshots.
@@ -92,6 +133,9 @@ func changes(before, after *catalog.Live) string {
 	for _, f := range after.Files {
 		switch {
 		case f.State == catalog.Loaded:
+			if stood(before, f.Path) == catalog.Rejected {
+				said = append(said, f.Path+" is live as it stands")
+			}
 		case f.Kept:
 			said = append(said, f.Path+" has errors, its last good version stays live")
 		default:
@@ -102,12 +146,18 @@ func changes(before, after *catalog.Live) string {
 		said = append(said, "no flow is different")
 	}
 	errs := len(after.Findings.Errors())
-	if n := len(after.Findings) - errs; errs == 0 && n == 0 {
-		said = append(said, "no findings")
-	} else {
-		said = append(said, count(errs, "error")+" and "+count(n, "warning"))
+	return strings.Join(append(said, tally(errs, len(after.Findings)-errs)), "; ")
+}
+
+// stood returns what became of a file at an earlier reload, "" for one that
+// was not there.
+func stood(live *catalog.Live, path string) catalog.State {
+	for _, f := range live.Files {
+		if f.Path == path {
+			return f.State
+		}
 	}
-	return strings.Join(said, "; ")
+	return ""
 }
 
 // versions returns the hash of everything in a set that has a version, by name.

@@ -96,7 +96,7 @@ func (a *app) printCall(got console.CallAnswer) {
 		}
 		return
 	}
-	fmt.Fprintf(a.Stdout, "output:\n%s", indented(got.Output, "  "))
+	fmt.Fprintf(a.Stdout, "output:\n%s", indented(got.Output))
 }
 
 func (a *app) printExchange(r *journal.Exchange) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchbay/engine/console"
+	"patchbay/engine/program"
 )
 
 func newCatalog(a *app) *cobra.Command {
@@ -24,7 +25,7 @@ ready to paste. Nothing is called.`,
   patchbay catalog ghl
   patchbay catalog ghl.social.list_tags
   patchbay catalog qwilr --json`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              atMost("CONNECTOR"),
 		ValidArgsFunction: a.completeOperation("", true),
 		RunE: func(_ *cobra.Command, args []string) error {
 			w, err := a.workspace()
@@ -60,9 +61,25 @@ func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 	case asJSON:
 		return a.printJSON(ops)
 	case one:
-		a.printOperation(ops[0])
+		a.printOperation(ops[0], exampleIn(w.set, name))
 		return nil
 	}
+	return a.printOperations(w.set, ops)
+}
+
+// exampleIn returns the lines to paste for an action or trigger.
+func exampleIn(set *program.Set, id string) string {
+	if action, _, ok := set.FindAction(id); ok {
+		return "\na step to paste\n" + exampleStep(action)
+	}
+	if trigger, _, ok := set.FindTrigger(id); ok {
+		return "\nin a flow\n" + exampleTrigger(trigger)
+	}
+	return ""
+}
+
+// printOperations lists actions and triggers below the names of their services.
+func (a *app) printOperations(set *program.Set, ops []console.Operation) error {
 	last := ""
 	g := grid(a.Stdout)
 	for _, o := range ops {
@@ -70,7 +87,7 @@ func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 			if last != "" {
 				fmt.Fprintln(g)
 			}
-			fmt.Fprintln(g, w.set.Connectors[o.Connector].Name)
+			fmt.Fprintln(g, set.Connectors[o.Connector].Name)
 			last = o.Connector
 		}
 		row(g, "  "+o.ID, effectOf(o), o.Name, strings.Join(o.Scopes, " "))
@@ -99,7 +116,7 @@ func operationIDs(ops []console.Operation, kind string) []string {
 // completeOperation completes the id of an action or trigger on the command
 // line; kind "" stands for both.
 func (a *app) completeOperation(kind string, connectors bool) cobra.CompletionFunc {
-	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		w, err := a.workspace()
 		if err != nil || len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -108,12 +125,12 @@ func (a *app) completeOperation(kind string, connectors bool) cobra.CompletionFu
 		if connectors {
 			ids = append(slices.Sorted(maps.Keys(w.set.Connectors)), ids...)
 		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
+		return beginning(begun, ids)
 	}
 }
 
 // printOperation shows one action or trigger in full.
-func (a *app) printOperation(o console.Operation) {
+func (a *app) printOperation(o console.Operation, example string) {
 	out := a.Stdout
 	fmt.Fprintf(out, "%s: %s\n", o.ID, o.Name)
 	if o.Help != "" {
@@ -136,11 +153,7 @@ func (a *app) printOperation(o console.Operation) {
 	_ = g.Flush() // the writer of a person at a console; there is nobody else to tell
 	printFields(out, "inputs", o.Inputs, "required", "")
 	printFields(out, "fields of the output", o.Fields, "", "may be missing")
-	if o.Kind == "trigger" {
-		fmt.Fprintf(out, "\nin a flow\n%s", exampleTrigger(o))
-	} else {
-		fmt.Fprintf(out, "\na step to paste\n%s", exampleStep(o))
-	}
+	fmt.Fprint(out, example)
 }
 
 // repeatOf says what happens if the same request is sent twice.

@@ -92,16 +92,20 @@ func (a *app) check(paths []string, asJSON, strict bool) error {
 
 // line returns the last line of `check`.
 func (s checkAnswer) line() string {
-	line := fmt.Sprintf("%s, %s: ", count(s.Flows, "flow"), count(s.Connectors, "connector"))
+	return fmt.Sprintf("%s, %s: %s", count(s.Flows, "flow"), count(s.Connectors, "connector"), tally(s.Errors, s.Warnings))
+}
+
+// tally returns how many findings there are, in words.
+func tally(errs, warnings int) string {
 	switch {
-	case s.Errors+s.Warnings == 0:
-		return line + "no findings"
-	case s.Warnings == 0:
-		return line + count(s.Errors, "error")
-	case s.Errors == 0:
-		return line + count(s.Warnings, "warning")
+	case errs+warnings == 0:
+		return "no findings"
+	case warnings == 0:
+		return count(errs, "error")
+	case errs == 0:
+		return count(warnings, "warning")
 	}
-	return line + count(s.Errors, "error") + ", " + count(s.Warnings, "warning")
+	return count(errs, "error") + ", " + count(warnings, "warning")
 }
 
 // inWorkspace returns paths of the command line as findings name them. A path
@@ -125,7 +129,7 @@ func (a *app) inWorkspace(paths []string) ([]string, error) {
 		}
 		rel, err := filepath.Rel(root, whole)
 		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			return nil, usagef("name the folder of its workspace with --dir", "%s does not belong to the workspace %s", p, root)
+			return nil, usagef("name the folder of its workspace with --dir", "%s lies outside of the workspace", p)
 		}
 		out = append(out, filepath.ToSlash(rel))
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"patchbay/connectors"
 	"patchbay/engine"
@@ -25,6 +27,10 @@ type client struct {
 	running bool
 }
 
+func newClient(base, token string) *client {
+	return &client{base: base, token: token, http: &http.Client{}}
+}
+
 // engine runs use against the engine of the data folder: that of the `serve`
 // which owns it, or else one that lives as long as the command.
 func (a *app) engine(ctx context.Context, use func(ctx context.Context, c *client) error) error {
@@ -35,29 +41,40 @@ func (a *app) engine(ctx context.Context, use func(ctx context.Context, c *clien
 	if err != nil {
 		return err
 	}
+	if opt.PublicURL == "" {
+		opt.PublicURL = "http://" + defaultHooksListen // where `serve` is reached unless it is told otherwise
+	}
 	e, err := engine.Open(ctx, opt)
 	var locked *store.LockedError
 	switch {
 	case errors.As(err, &locked):
 		base, token, err := engine.ReadAPI(opt.Data)
-		if err != nil {
-			return fmt.Errorf("%w: %w", locked, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return failuref("wait until it has ended", "another patchbay command works with the data folder %s", locked.Dir)
 		}
-		return use(ctx, &client{base: base, token: token, http: &http.Client{}, running: true})
+		if err != nil {
+			return fmt.Errorf("find the running patchbay: %w", err)
+		}
+		c := newClient(base, token)
+		c.running = true
+		return use(ctx, c)
 	case err != nil:
 		return err
 	}
 	return e.Local(ctx, func(ctx context.Context, base, token string) error {
-		return use(ctx, &client{base: base, token: token, http: &http.Client{}})
+		return use(ctx, newClient(base, token))
 	})
 }
 
 // options are what every engine is opened with.
 func (a *app) options(level slog.Level) (engine.Options, error) {
+	if a.publicURL != "" && !strings.HasPrefix(a.publicURL, "https://") && !strings.HasPrefix(a.publicURL, "http://") {
+		return engine.Options{}, usagef("write it whole: --public-url https://hooks.example.com", "--public-url %s is no address", a.publicURL)
+	}
 	logger, err := a.logger(level)
 	return engine.Options{
 		Dir: a.dir, Data: a.dataDir(), Sandbox: a.sandbox, Builtin: connectors.Files,
-		Version: version(), Env: a.Env, Logger: logger,
+		PublicURL: strings.TrimSuffix(a.publicURL, "/"), Version: version(), Env: a.Env, Logger: logger,
 	}, err
 }
 
@@ -117,7 +134,13 @@ func (c *client) send(ctx context.Context, method, path string, request any) (*h
 	if err := json.NewDecoder(resp.Body).Decode(&told); err != nil || told.Error == "" {
 		return nil, fmt.Errorf("patchbay answered %s %s with status %d", method, path, resp.StatusCode)
 	}
-	return nil, &hintedError{message: told.Error, hint: told.Hint}
+	refused := &hintedError{message: told.Error, hint: told.Hint}
+	switch resp.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return nil, &usageError{refused}
+	default:
+		return nil, refused
+	}
 }
 
 // unreachable says why there is no answer.

@@ -50,7 +50,7 @@ func Main(ctx context.Context, p Process) int {
 	if !a.begun || errors.As(err, &usage) {
 		code = exitUsage
 	}
-	a.complain(ran, err, code)
+	a.complain(ran, err)
 	return code
 }
 
@@ -75,7 +75,7 @@ func failuref(hint, format string, args ...any) error {
 }
 
 // complain tells the person at the console what is wrong.
-func (a *app) complain(ran *cobra.Command, err error, code int) {
+func (a *app) complain(ran *cobra.Command, err error) {
 	message, hint := err.Error(), ""
 	var usage *usageError
 	var hinted *hintedError
@@ -85,7 +85,7 @@ func (a *app) complain(ran *cobra.Command, err error, code int) {
 	case errors.As(err, &hinted):
 		hint = hinted.hint
 	}
-	if hint == "" && code == exitUsage {
+	if hint == "" && !a.begun {
 		hint = fmt.Sprintf("`%s --help` shows how it is used", ran.CommandPath())
 	}
 	fmt.Fprintf(a.Stderr, "patchbay: %s\n", printable(message))
@@ -101,6 +101,7 @@ type app struct {
 	dir, data string
 	sandbox   bool
 	logLevel  string
+	publicURL string // where services reach the listener for them
 	// begun is true once the command line is known to be well-formed.
 	begun bool
 }
@@ -118,6 +119,11 @@ A workspace is a folder with the flows in flows/ and connectors of your own in c
   patchbay check                      what is wrong in the files
   patchbay run tag-hygiene --sandbox  try a flow where every service is only played
   patchbay serve                      run the flows, and the console`,
+		Args: subcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(a.Stdout)
+			return cmd.Help()
+		},
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRun: func(*cobra.Command, []string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,7 +23,10 @@ func newConnect(a *app) *cobra.Command {
 		Short: "Sign in to a service",
 		Long: `Signs a connection in where the service wants a person to agree in a browser. Open the address that is printed and
 agree; then paste the address that the browser was sent to, even if it shows an error page. If that page says that the
-connection is connected, there is nothing to paste: press Enter.`,
+connection is connected, there is nothing to paste: press Enter.
+
+The service must know the address it sends the browser back to: --public-url with /oauth/callback behind it. While
+"patchbay serve" runs, its --public-url counts.`,
 		Example:           "  patchbay connect ghl",
 		Args:              exactly("NAME", "`patchbay connections` lists the connections"),
 		ValidArgsFunction: a.completeConnection,
@@ -32,20 +36,17 @@ connection is connected, there is nothing to paste: press Enter.`,
 			})
 		},
 	}
+	a.publicFlag(c)
 	a.sandboxFlag(c)
 	return c
 }
 
-func (a *app) completeConnection(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completeConnection(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	w, err := a.workspace()
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var names []string
-	for name := range w.set.Connections {
-		names = append(names, name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return beginning(begun, slices.Sorted(maps.Keys(w.set.Connections)))
 }
 
 func (a *app) connect(ctx context.Context, c *client, name string) error {

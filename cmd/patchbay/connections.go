@@ -19,7 +19,7 @@ func newConnections(a *app) *cobra.Command {
 small call that only reads; the exit code is then 0 only if all of them work.`,
 		Example: `  patchbay connections
   patchbay connections --test`,
-		Args:              cobra.NoArgs,
+		Args:              nothing,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
@@ -46,18 +46,18 @@ func (a *app) connections(ctx context.Context, c *client, test, asJSON bool) err
 		if err := a.printJSON(found); err != nil {
 			return err
 		}
-	} else if err := a.printConnections(found); err != nil {
+	} else if err := a.printConnections(found, test); err != nil {
 		return err
 	}
 	for _, k := range found {
-		if test && k.Test != "ok" && k.State.Status != vault.Connected {
+		if test && k.Test != "ok" && k.Test != "" {
 			return errSaid
 		}
 	}
 	return nil
 }
 
-func (a *app) printConnections(found []console.Connection) error {
+func (a *app) printConnections(found []console.Connection, test bool) error {
 	if len(found) == 0 {
 		fmt.Fprintln(a.Stdout, "no connections: flows/connections.yaml names them")
 		return nil
@@ -71,6 +71,8 @@ func (a *app) printConnections(found []console.Connection) error {
 			about = "works"
 		case k.Test != "":
 			about = k.Test
+		case test:
+			about = "has no test call"
 		}
 		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), about)
 	}

@@ -6,70 +6,85 @@ import (
 	"regexp"
 	"strings"
 
-	"patchbay/engine/console"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
 )
 
 // exampleStep returns a step that does the action, with its required inputs
 // filled in.
-func exampleStep(o console.Operation) string {
-	id := o.ID[strings.LastIndex(o.ID, ".")+1:]
-	return fmt.Sprintf("  - id: %s\n    action: %s\n", id, o.ID) + exampleWith(o.Inputs)
+func exampleStep(a *program.Action) string {
+	id := a.Name[strings.LastIndex(a.Name, ".")+1:]
+	return fmt.Sprintf("  - id: %s\n    action: %s\n", id, a.ID) + exampleWith(a.Input)
 }
 
 // exampleTrigger returns the lines of a flow that let the trigger start it.
-func exampleTrigger(o console.Operation) string {
-	return "triggers:\n  - trigger: " + o.ID + "\n" + exampleWith(o.Inputs)
+func exampleTrigger(t *program.Trigger) string {
+	return "triggers:\n  - trigger: " + t.ID + "\n" + exampleWith(t.Input)
 }
 
-func exampleWith(inputs []console.Input) string {
+func exampleWith(inputs []*program.Input) string {
 	var b strings.Builder
 	for _, in := range inputs {
-		if !in.Required {
+		if !in.Required() {
 			continue
 		}
 		if b.Len() == 0 {
 			b.WriteString("    with:\n")
 		}
-		v := in.Example
-		if v == nil {
-			v = exampleOf(in.Type)
-		}
-		fmt.Fprintf(&b, "      %s: %s\n", in.Name, yamlText(v))
+		fmt.Fprintf(&b, "      %s: %s\n", in.Name, yamlText(exampleOf(in.Field, 0)))
 	}
 	return b.String()
 }
 
-// exampleOf returns a value of a type as the API describes it.
-func exampleOf(kind string) any {
-	first, rest, _ := strings.Cut(kind, " ")
-	switch first {
-	case "integer", "number":
-		return 1
-	case "boolean":
-		return true
-	case "list":
-		if elem, ok := strings.CutPrefix(rest, "of "); ok {
-			return []any{exampleOf(elem)}
+// deepest is how far an example goes into objects that hold themselves.
+const deepest = 5
+
+// exampleOf returns the example of a field, or a value of its type.
+func exampleOf(f value.Field, depth int) any {
+	if f.Example != nil {
+		return f.Example
+	}
+	t := f.Type
+	if t == nil || depth > deepest {
+		return "…"
+	}
+	switch t.Kind {
+	case value.Integer, value.Number:
+		if f.Min != nil {
+			return *f.Min
 		}
-		return []any{}
-	case "map", "object":
-		return map[string]any{}
-	case "datetime":
+		return 1
+	case value.Boolean:
+		return true
+	case value.Datetime:
 		return "2026-01-31T09:00:00Z"
-	case "date":
+	case value.Date:
 		return "2026-01-31"
-	case "duration":
+	case value.Duration:
 		return "15m"
-	case "enum":
-		value, _, _ := strings.Cut(strings.Trim(rest, "()"), ",")
-		return value
+	case value.Enum:
+		return t.Values[0]
+	case value.List:
+		return []any{exampleOf(value.Field{Type: t.Elem}, depth+1)}
+	case value.Object:
+		fields := map[string]any{}
+		for _, part := range t.Fields {
+			if !part.Type.MayBeNil() {
+				fields[part.Name] = exampleOf(part, depth+1)
+			}
+		}
+		return fields
+	case value.Map:
+		return map[string]any{"…": exampleOf(value.Field{Type: t.Elem}, depth+1)}
+	case value.FileKind:
+		return "${{ steps.download }}" // no file can be written down: a step before brings it
 	default:
 		return "…"
 	}
 }
 
 // plainText is text that YAML reads as text without quotes.
-var plainText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _./@-]*$`) //nolint:gochecknoglobals // compiled once, never written
+var plainText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _./@-]*$`)
 
 // yamlText returns a value as YAML in one line.
 func yamlText(v any) string {

@@ -36,7 +36,7 @@ func newInit(a *app) *cobra.Command {
 that keeps data and secrets out of git. Files that exist stay as they are.`,
 		Example: `  patchbay init
   patchbay init my-workspace`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost("DIR"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},

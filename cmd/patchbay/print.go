@@ -45,7 +45,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// compact returns a value in one line of at most most characters.
+// compact returns a value in one line, cut to so many characters.
 func compact(v any, most int) string {
 	var text string
 	if s, ok := v.(string); ok {
@@ -66,8 +66,9 @@ func compact(v any, most int) string {
 	return text
 }
 
-// indented returns a value as JSON whose lines begin with by.
-func indented(v any, by string) string {
+// indented returns a value as JSON, its lines two blanks in.
+func indented(v any) string {
+	const by = "  "
 	var b strings.Builder
 	b.WriteString(by)
 	e := json.NewEncoder(&b)

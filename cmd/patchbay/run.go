@@ -78,7 +78,7 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 	}
 	watch := func(journal.Event) {}
 	if !f.asJSON {
-		watch = newTrace(a.Stdout).event
+		watch = newTrace(a.Stdout, a.stepNames(id, flow.Hash)).event
 	}
 	if err := c.follow(ctx, started.Run, watch); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 func (a *app) printEnding(r console.Run) {
 	fmt.Fprintln(a.Stdout, ending(r))
 	if r.Output != nil {
-		fmt.Fprintf(a.Stdout, "output:\n%s", indented(r.Output, "  "))
+		fmt.Fprintf(a.Stdout, "output:\n%s", indented(r.Output))
 	}
 }
 
@@ -125,18 +125,5 @@ func (c *client) follow(ctx context.Context, run int64, watch func(journal.Event
 			return c.unreachable(ctx, fmt.Errorf("read the events of run %d: %w", run, err))
 		}
 		watch(e)
-	}
-}
-
-// exactly wants one argument, named what in the usage.
-func exactly(what, hint string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		switch {
-		case len(args) == 0:
-			return usagef(hint, "%s is missing", what)
-		case len(args) > 1:
-			return usagef("", "one %s is taken, %d are given", what, len(args))
-		}
-		return nil
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -39,7 +38,7 @@ func newRuns(a *app) *cobra.Command {
 		Example: `  patchbay runs
   patchbay runs --flow weekly-report --status failed
   patchbay runs show 42`,
-		Args:              cobra.NoArgs,
+		Args:              subcommand,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if status != "" && !slices.Contains(statuses(), status) {
@@ -124,13 +123,13 @@ func newRunsShow(a *app) *cobra.Command {
 
 func (a *app) printRun(r console.Run) {
 	fmt.Fprintf(a.Stdout, "run %d of %s, %s, trigger %s\n", r.ID, r.Flow, moment(r.Created), r.Trigger)
-	if r.Event != nil {
-		fmt.Fprintf(a.Stdout, "event %s:\n%s", printable(r.EventID), indented(r.Event, "  "))
+	if fields, ok := r.Event.(map[string]any); r.Event != nil && (!ok || len(fields) > 0) {
+		fmt.Fprintf(a.Stdout, "event %s:\n%s", printable(r.EventID), indented(r.Event))
 	}
 	if len(r.Inputs) > 0 {
-		fmt.Fprintf(a.Stdout, "inputs:\n%s", indented(r.Inputs, "  "))
+		fmt.Fprintf(a.Stdout, "inputs:\n%s", indented(r.Inputs))
 	}
-	t := newTrace(a.Stdout)
+	t := newTrace(a.Stdout, a.stepNames(r.Flow, r.Definition))
 	for _, e := range r.Journal {
 		t.event(e)
 	}
@@ -185,7 +184,7 @@ the service: if it happened, the run goes on behind the step; if not, the step i
 				return err
 			}
 			if f.happened == f.didNot {
-				return usagef("", "either --happened or --did-not-happen must be given")
+				return usagef("look at the service to find out", "either --happened or --did-not-happen must be given")
 			}
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
 				return a.answer(ctx, c, at, f)
@@ -204,12 +203,11 @@ func (a *app) answer(ctx context.Context, c *client, at string, f answerFlags) e
 	if err != nil {
 		return err
 	}
-	if f.step == "" {
-		var r console.Run
-		if err := c.get(ctx, at, &r); err != nil {
-			return err
-		}
-		open := journal.Fold(r.Journal).Unsettled()
+	var r console.Run
+	if err := c.get(ctx, at, &r); err != nil {
+		return err
+	}
+	if open := journal.Fold(r.Journal).Unsettled(); f.step == "" {
 		if len(open) > 1 {
 			return usagef("the steps: "+strings.Join(open, ", "), "the run asks about %d steps: name one with --step", len(open))
 		}
@@ -222,34 +220,28 @@ func (a *app) answer(ctx context.Context, c *client, at string, f answerFlags) e
 	if err := c.post(ctx, at+"/answer", request, nil); err != nil {
 		return err
 	}
-	said := "did not happen; it is done once more"
-	if f.happened {
-		said = "happened"
-	}
-	fmt.Fprintf(a.Stdout, "%s %s\n", cmp.Or(f.step, "the step"), said)
-	return a.goOn(ctx, c, at)
+	return a.goOn(ctx, c, r)
 }
 
-// goOn says what became of a run that may go on.
-func (a *app) goOn(ctx context.Context, c *client, at string) error {
-	id, err := strconv.ParseInt(strings.TrimPrefix(at, "/runs/"), 10, 64)
-	if err != nil {
-		return fmt.Errorf("read the number of the run: %w", err)
+// goOn says what becomes of a run that goes on.
+func (a *app) goOn(ctx context.Context, c *client, r console.Run) error {
+	var told time.Time // what was known before has been told
+	if n := len(r.Journal); n > 0 {
+		told = r.Journal[n-1].At
 	}
-	since := time.Now()
-	t := newTrace(a.Stdout)
-	err = c.follow(ctx, id, func(e journal.Event) {
-		if e.At.After(since) {
+	t := newTrace(a.Stdout, a.stepNames(r.Flow, r.Definition))
+	err := c.follow(ctx, r.ID, func(e journal.Event) {
+		if e.At.After(told) {
 			t.event(e)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	var r console.Run
-	if err := c.get(ctx, at, &r); err != nil {
+	var now console.Run
+	if err := c.get(ctx, "/runs/"+strconv.FormatInt(r.ID, 10), &now); err != nil {
 		return err
 	}
-	a.printEnding(r)
+	a.printEnding(now)
 	return nil
 }

@@ -18,7 +18,7 @@ func newScopes(a *app) *cobra.Command {
 needs these and no others. Nothing is called.`,
 		Example: `  patchbay scopes
   patchbay scopes --json`,
-		Args:              cobra.NoArgs,
+		Args:              nothing,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			if err := a.needWorkspace(); err != nil {
@@ -45,7 +45,11 @@ func (a *app) printScopes(w *workspace, asJSON bool) error {
 	}
 	last := ""
 	for _, n := range needs {
-		if name := n.Connection + " (" + n.Connector + ")"; name != last {
+		name := n.Connection
+		if name != n.Connector {
+			name += " (" + n.Connector + ")"
+		}
+		if name != last {
 			if last != "" {
 				fmt.Fprintln(a.Stdout)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,18 +28,6 @@ Nobody can read them back.`,
 	a.sandboxFlag(c)
 	c.AddCommand(newSecretSet(a), newSecretList(a), newSecretRemove(a))
 	return c
-}
-
-// subcommand refuses arguments of a command that only holds others.
-func subcommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, sub := range c.Commands() {
-		names = append(names, sub.Name())
-	}
-	return usagef(nearest(args[0], names), "there is no command %q", c.Name()+" "+args[0])
 }
 
 func newSecretSet(a *app) *cobra.Command {
@@ -98,7 +87,7 @@ func newSecretList(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "list",
 		Short:             "List the names of the secrets",
-		Args:              cobra.NoArgs,
+		Args:              nothing,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
@@ -128,6 +117,13 @@ func newSecretRemove(a *app) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				var names []string
+				if err := c.get(ctx, "/secrets", &names); err != nil {
+					return err
+				}
+				if !slices.Contains(names, args[0]) {
+					return usagef(nearest(args[0], names), "there is no secret %q", args[0])
+				}
 				if err := c.do(ctx, http.MethodDelete, "/secrets/"+url.PathEscape(args[0]), nil, nil); err != nil {
 					return err
 				}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"patchbay/engine"
+	"patchbay/engine/catalog"
 	"patchbay/engine/console"
 	"patchbay/engine/diag"
 	"patchbay/engine/store"
@@ -25,8 +26,8 @@ const (
 
 // serveFlags are the flags of `serve`.
 type serveFlags struct {
-	listen, hooksListen, publicURL string
-	allowPrivate                   bool
+	listen, hooksListen string
+	allowPrivate        bool
 }
 
 func newServe(a *app) *cobra.Command {
@@ -43,7 +44,7 @@ sign-in). Only the second one should be reachable from outside, under the addres
 		Example: `  patchbay serve
   patchbay serve --sandbox
   patchbay serve --hooks-listen 0.0.0.0:9321 --public-url https://hooks.example.com`,
-		Args:              cobra.NoArgs,
+		Args:              nothing,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.serve(cmd.Context(), f)
@@ -51,7 +52,7 @@ sign-in). Only the second one should be reachable from outside, under the addres
 	}
 	c.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` for people: console and API")
 	c.Flags().StringVar(&f.hooksListen, "hooks-listen", defaultHooksListen, "the `address` for services: webhooks and sign-in")
-	c.Flags().StringVar(&f.publicURL, "public-url", "", "the `URL` under which services reach --hooks-listen")
+	a.publicFlag(c)
 	c.Flags().BoolVar(&f.allowPrivate, "allow-private", false, "let http.* actions reach this machine and private networks")
 	a.sandboxFlag(c)
 	return c
@@ -65,12 +66,8 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.publicURL != "" && !strings.HasPrefix(f.publicURL, "https://") && !strings.HasPrefix(f.publicURL, "http://") {
-		return usagef("write it whole: --public-url https://hooks.example.com", "--public-url %s is no address", f.publicURL)
-	}
-	opt.Listen, opt.HooksListen = f.listen, f.hooksListen
-	opt.PublicURL, opt.AllowPrivate = strings.TrimSuffix(f.publicURL, "/"), f.allowPrivate
-	says := &bulletin{out: a.Stdout}
+	opt.Listen, opt.HooksListen, opt.AllowPrivate = f.listen, f.hooksListen, f.allowPrivate
+	says := newBulletin(a.Stdout)
 	opt.Reloaded, opt.Ended = says.reloaded, says.ended
 	e, err := engine.Open(ctx, opt)
 	var locked *store.LockedError
@@ -82,8 +79,9 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 		return err
 	}
 	err = e.Serve(ctx, func(people, vendors, token string) {
-		says.begin(func() { a.welcome(ctx, opt, says, reach{people, vendors, token}) })
+		says.begin(func(live *catalog.Live) { a.welcome(ctx, opt, live, reach{people, vendors, token}) })
 	})
+	says.end()
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return failuref("something else listens there; choose others with --listen and --hooks-listen", "%v", err)
 	}
@@ -93,13 +91,18 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	return err
 }
 
+// publicFlag adds --public-url to a command.
+func (a *app) publicFlag(c *cobra.Command) {
+	c.Flags().StringVar(&a.publicURL, "public-url", "", "the `URL` under which services reach --hooks-listen of serve")
+}
+
 // reach is where a serve is reached.
 type reach struct{ people, vendors, token string }
 
 // welcome says what is live and where everything is.
-func (a *app) welcome(ctx context.Context, opt engine.Options, says *bulletin, at reach) {
+func (a *app) welcome(ctx context.Context, opt engine.Options, live *catalog.Live, at reach) {
 	base := "http://" + reachable(at.people)
-	c := &client{base: base, token: at.token, running: true}
+	c := newClient(base, at.token)
 	var flows []console.Flow
 	var addresses []console.Address
 	if err := errors.Join(c.get(ctx, "/flows", &flows), c.get(ctx, "/addresses", &addresses)); err != nil {
@@ -116,7 +119,7 @@ func (a *app) welcome(ctx context.Context, opt engine.Options, says *bulletin, a
 		row(g, "  "+f.ID, starts(f), f.Name)
 	}
 	_ = g.Flush() // the writer of a person at a console; there is nobody else to tell
-	if live := says.live; live != nil && len(live.Findings) > 0 {
+	if live != nil && len(live.Findings) > 0 {
 		fmt.Fprintln(a.Stdout)
 		_ = diag.Print(a.Stdout, live.Findings, live.Source) // as above
 	}
@@ -128,10 +131,20 @@ func (a *app) welcome(ctx context.Context, opt engine.Options, says *bulletin, a
 	}
 	g = grid(a.Stdout)
 	for _, h := range addresses {
-		row(g, "webhooks  "+h.URL, "for "+strings.Join(h.Triggers, ", "))
+		row(g, "webhooks  "+h.URL, "for "+strings.Join(flowsOf(h.Triggers), ", "))
 	}
 	_ = g.Flush() // as above
 	fmt.Fprintln(a.Stdout)
+}
+
+// flowsOf returns the flows of triggers that are named "flow/trigger id".
+func flowsOf(triggers []string) []string {
+	var flows []string
+	for _, t := range triggers {
+		flow, _, _ := strings.Cut(t, "/")
+		flows = append(flows, flow)
+	}
+	return slices.Compact(flows)
 }
 
 // starts says what starts a flow.

@@ -5,7 +5,9 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,13 +30,13 @@ func newTables(a *app) *cobra.Command {
 		Example: `  patchbay tables
   patchbay tables social-tags
   patchbay tables social-statistics --format csv > statistics.csv`,
-		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		Args: atMost("NAME"),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			w, err := a.workspace()
 			if err != nil || len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return tableNames(w), cobra.ShellCompDirectiveNoFileComp
+			return beginning(begun, slices.Sorted(maps.Keys(w.set.Tables)))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch f.format {
@@ -54,14 +56,6 @@ func newTables(a *app) *cobra.Command {
 	c.Flags().IntVar(&f.limit, "limit", 1000, "how many rows at the most")
 	a.sandboxFlag(c)
 	return c
-}
-
-func tableNames(w *workspace) []string {
-	var names []string
-	for name := range w.set.Tables {
-		names = append(names, name)
-	}
-	return names
 }
 
 // tableEntry is one table in the list of tables.
@@ -125,6 +119,9 @@ func (a *app) printTable(ctx context.Context, c *client, name string, f tableFla
 			texts[i] = compact(texts[i], 60)
 		}
 		row(g, texts...)
+	}
+	if more := rows.Total - len(rows.Rows); more > 0 {
+		fmt.Fprintf(g, "and %s more: --limit %d shows all\n", count(more, "row"), rows.Total)
 	}
 	return g.Flush()
 }

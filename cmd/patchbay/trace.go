@@ -13,10 +13,13 @@ import (
 // trace prints the events of a run as they come, one line for each step.
 type trace struct {
 	out   io.Writer
+	names stepNames
 	began map[string]time.Time // when the request of a step was announced
 }
 
-func newTrace(out io.Writer) *trace { return &trace{out: out, began: map[string]time.Time{}} }
+func newTrace(out io.Writer, names stepNames) *trace {
+	return &trace{out: out, names: names, began: map[string]time.Time{}}
+}
 
 // event prints one event, if there is anything in it for a person.
 func (t *trace) event(e journal.Event) {
@@ -44,21 +47,21 @@ func (t *trace) event(e journal.Event) {
 }
 
 func (t *trace) line(what string, e journal.Event, about string) {
-	path := e.Path
-	if path == "" {
-		path = "the run"
+	step := "the run"
+	if e.Path != "" {
+		step = t.names.of(e.Path)
 	}
-	line := fmt.Sprintf("  %-8s  %s", what, path)
+	facts := []string{fmt.Sprintf("  %-8s %s", what, step)}
 	if e.Action != "" {
-		line += "  " + e.Action
+		facts = append(facts, e.Action)
 	}
-	if took := t.took(e); took > 0 {
-		line += "  " + span(took)
+	if took := t.took(e); took >= time.Millisecond {
+		facts = append(facts, span(took))
 	}
 	if about != "" {
-		line += "  " + strings.ReplaceAll(about, "\n", " ")
+		facts = append(facts, strings.ReplaceAll(about, "\n", " "))
 	}
-	fmt.Fprintln(t.out, printable(line))
+	fmt.Fprintln(t.out, printable(strings.Join(facts, " · ")))
 }
 
 func (t *trace) took(e journal.Event) time.Duration {

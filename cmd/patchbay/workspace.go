@@ -1,11 +1,10 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,15 +23,8 @@ type workspace struct {
 
 // workspace reads and checks the files, the built-in connectors among them.
 func (a *app) workspace() (*workspace, error) {
-	info, err := os.Stat(a.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Stat(a.dir); err != nil || !info.IsDir() {
 		return nil, usagef("", "there is no folder %s", a.dir)
-	}
-	if err != nil {
-		return nil, usagef("", "the folder of the workspace: %v", err)
-	}
-	if !info.IsDir() {
-		return nil, usagef("", "%s is no folder", a.dir)
 	}
 	src, err := catalog.Read(os.DirFS(a.dir), connectors.Files)
 	if err != nil {
@@ -43,6 +35,9 @@ func (a *app) workspace() (*workspace, error) {
 
 // needWorkspace refuses a folder that is none, before anything is made in it.
 func (a *app) needWorkspace() error {
+	if info, err := os.Stat(a.dir); err != nil || !info.IsDir() {
+		return usagef("", "there is no folder %s", a.dir)
+	}
 	for _, name := range []string{"flows", "connectors"} {
 		if info, err := os.Stat(filepath.Join(a.dir, name)); err == nil && info.IsDir() {
 			return nil
@@ -84,13 +79,18 @@ func (w *workspace) flows() []string {
 	return slices.Compact(ids)
 }
 
-// flow completes the id of a flow on the command line.
-func (a *app) completeFlow(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// completeFlow completes the id of a flow on the command line.
+func (a *app) completeFlow(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	w, err := a.workspace()
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return w.flows(), cobra.ShellCompDirectiveNoFileComp
+	return beginning(begun, w.flows())
+}
+
+// beginning returns the names that complete what has been typed.
+func beginning(begun string, names []string) ([]string, cobra.ShellCompDirective) {
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, begun) }), cobra.ShellCompDirectiveNoFileComp
 }
 
 // nearest returns a hint with the name that was probably meant, or the names
@@ -98,7 +98,7 @@ func (a *app) completeFlow(_ *cobra.Command, args []string, _ string) ([]string,
 func nearest(got string, names []string) string {
 	switch near := diag.Nearest(got, names); {
 	case near != "":
-		return "did you mean " + near + "?"
+		return "did you mean " + strconv.Quote(near) + "?"
 	case len(names) == 0:
 		return ""
 	case len(names) > 20:

@@ -6,81 +6,209 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"patchbay/engine/program"
 )
 
-// definition is the stored form of one version of a flow, and, under the name
-// [workspaceName], of all that was live last. Later versions must read what
-// earlier ones wrote: keys are only ever added, and Form grows if their
-// meaning changes.
-type definition struct {
-	Form       int                                `json:"form"`
-	Flow       string                             `json:"flow,omitempty"`
-	Files      []file                             `json:"files"`
-	Connectors map[string]string                  `json:"connectors"` // id → hash of a stored connector
-	Uses       map[string]map[string]program.Role `json:"uses,omitempty"`
-}
-
-type file struct {
-	Path string `json:"path"`
-	Data string `json:"data"`
-}
+// The stored forms. Later versions must read what earlier ones wrote: keys are
+// only ever added, and form grows if the meaning of one changes.
+type (
+	// definition is one version of a flow, stored under the flow's hash.
+	definition struct {
+		Form       int                                `json:"form"`
+		Flow       string                             `json:"flow"`
+		Files      []storedFile                       `json:"files"`      // of the flow, of those it calls, and the tables
+		Connectors map[string]string                  `json:"connectors"` // id → Sum
+		Uses       map[string]map[string]program.Role `json:"uses"`       // flow → role
+	}
+	// workspace is all that is live, stored under its content hash.
+	workspace struct {
+		Form        int               `json:"form"`
+		Flows       map[string]string `json:"flows"`       // path of a file of the folder flows → hash of its text
+		Connectors  map[string]string `json:"connectors"`  // id → Sum
+		Connections map[string]string `json:"connections"` // name → Sum of the connector it was checked with
+	}
+	// storedFile is one file. A connector is stored as the list of all of its
+	// files, under "connector-" and its Sum; a file of the folder flows as a
+	// list of one, under "file-" and its content hash.
+	storedFile struct {
+		Path string `json:"path"`
+		Data string `json:"data,omitempty"`
+		// Bytes stands in place of Data for what is no text.
+		Bytes []byte `json:"bytes,omitempty"`
+	}
+)
 
 const (
 	form = 1
 	// workspaceName is no id a flow can have.
-	workspaceName = ".workspace"
+	workspaceName   = ".workspace"
+	connectorPrefix = "connector-"
+	filePrefix      = "file-"
 )
 
+// stored is what the store is known to hold.
+type stored struct {
+	workspace
+
+	published map[string]string // flow → hash
+	lists     map[string]bool   // the names of stored lists of files
+}
+
+// versions are the versions of flows that were compiled for runs.
+type versions struct {
+	mu   sync.Mutex
+	flow map[string]*program.Flow // by hash
+}
+
+// mostVersions bounds how many old versions are kept compiled.
+const mostVersions = 200
+
+// Definition returns the version of a flow by its hash: the live one, or one
+// compiled from the store.
+func (c *Catalog) Definition(ctx context.Context, hash string) (*program.Flow, error) {
+	for _, f := range c.Set().Flows {
+		if f.Hash == hash {
+			return f, nil
+		}
+	}
+	v := &c.versions
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if f, ok := v.flow[hash]; ok {
+		return f, nil
+	}
+	f, err := c.compile(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	if v.flow == nil || len(v.flow) >= mostVersions {
+		v.flow = map[string]*program.Flow{}
+	}
+	v.flow[hash] = f
+	return f, nil
+}
+
+// compile builds a version of a flow from the store.
+func (c *Catalog) compile(ctx context.Context, hash string) (*program.Flow, error) {
+	flow, err := c.rebuild(ctx, hash)
+	if err != nil || flow.Hash == hash {
+		return flow, err
+	}
+	// A later binary may hash otherwise: a version has the name it was
+	// published under for ever.
+	named := *flow
+	named.Hash = hash
+	return &named, nil
+}
+
+func (c *Catalog) rebuild(ctx context.Context, hash string) (*program.Flow, error) {
+	var d definition
+	if err := c.decode(ctx, hash, &d); err != nil {
+		return nil, err
+	}
+	if d.Form != form {
+		return nil, fmt.Errorf("the definition %s is of the form %d, which this version of Patchbay does not know", hash, d.Form)
+	}
+	src := program.Sources{Flows: restored(d.Files), Connectors: map[string][]program.File{}}
+	for id, sum := range d.Connectors {
+		files, err := c.list(ctx, connectorPrefix+sum)
+		if err != nil {
+			return nil, err
+		}
+		src.Connectors[id] = files
+	}
+	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Reuse: reusable(c.Set())})
+	flow, ok := set.Flows[d.Flow]
+	if !ok {
+		if err := set.Findings.Err(); err != nil {
+			return nil, fmt.Errorf("it does not check any more: %w", err)
+		}
+		return nil, fmt.Errorf("the definition %s holds no flow %q", hash, d.Flow)
+	}
+	return flow, nil
+}
+
+// storedConnection returns a connection as it was checked with the connector
+// of that Sum.
+func (c *Catalog) storedConnection(ctx context.Context, d *draft, name, sum string) (*program.Connection, error) {
+	files, err := c.list(ctx, connectorPrefix+sum)
+	if err != nil {
+		return nil, err
+	}
+	src := program.Sources{Connectors: map[string][]program.File{}}
+	if len(files) > 0 {
+		id := strings.TrimPrefix(owner(files[0].Path), "connectors/")
+		src.Connectors[id] = files
+	}
+	for _, f := range d.good.Flows {
+		if d.is(f.Path, "connections") {
+			src.Flows = append(src.Flows, f)
+		}
+	}
+	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox})
+	if conn, ok := set.Connections[name]; ok {
+		return conn, nil
+	}
+	return nil, fmt.Errorf("it does not check any more: %w", set.Findings.Err())
+}
+
 // publish writes to the store what is new in next.
-func (c *Catalog) publish(ctx context.Context, next, old *Live) error {
-	for id, flow := range next.Set.Flows {
-		if before, ok := old.Set.Flows[id]; ok && before.Hash == flow.Hash {
+func (c *Catalog) publish(ctx context.Context, d *draft, next *Live) error {
+	for id, k := range next.Set.Connectors {
+		if err := c.saveList(ctx, connectorPrefix+k.Sum, next.good.Connectors[id]); err != nil {
+			return fmt.Errorf("publish connector %s: %w", id, err)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(next.Set.Flows)) {
+		flow := next.Set.Flows[id]
+		if c.stored.published[id] == flow.Hash || d.kept[id] {
 			continue
 		}
-		if err := c.publishFlow(ctx, next, flow); err != nil {
+		if err := c.save(ctx, flow.Hash, define(flow, next), id); err != nil {
 			return fmt.Errorf("publish %s: %w", id, err)
 		}
 	}
-	for id := range old.Set.Flows {
-		if _, ok := next.Set.Flows[id]; !ok {
-			if err := c.opt.Store.Unpublish(ctx, id); err != nil {
-				return fmt.Errorf("unpublish %s: %w", id, err)
-			}
+	// A flow that cannot be kept now stays published as long as its file is
+	// there: another binary may be able to.
+	rejected := d.rejectedFlows()
+	for _, id := range slices.Sorted(maps.Keys(c.stored.published)) {
+		if _, live := next.Set.Flows[id]; live || id == workspaceName || slices.Contains(rejected, id) {
+			continue
 		}
+		if err := c.opt.Store.Unpublish(ctx, id); err != nil {
+			return fmt.Errorf("unpublish %s: %w", id, err)
+		}
+		delete(c.stored.published, id)
 	}
 	return c.publishWorkspace(ctx, next)
 }
 
-func (c *Catalog) publishFlow(ctx context.Context, next *Live, flow *program.Flow) error {
+// define returns the stored form of a flow that was built from the good text
+// of next.
+func define(flow *program.Flow, next *Live) definition {
 	d := definition{Form: form, Flow: flow.ID, Connectors: map[string]string{}, Uses: map[string]map[string]program.Role{}}
-	flows := allCalled(flow, nil)
-	for _, f := range next.good.Flows {
-		id := flowID(f.Path)
-		_, isTable := next.Set.Tables[id]
-		if isTable || slices.ContainsFunc(flows, func(f *program.Flow) bool { return f.ID == id }) {
-			d.Files = append(d.Files, file{f.Path, string(f.Data)})
-		}
-	}
-	for _, f := range flows {
+	for _, f := range allCalled(flow, nil) {
 		roles := map[string]program.Role{}
 		for role, use := range f.Uses {
 			roles[role] = program.Role{Connector: use.Connector.ID, Connection: use.Connection}
-			d.Connectors[use.Connector.ID] = use.Connector.Hash
-			if err := c.saveConnector(ctx, next.good.Connectors[use.Connector.ID], use.Connector.Hash); err != nil {
-				return err
-			}
+			d.Connectors[use.Connector.ID] = use.Connector.Sum
 		}
 		d.Uses[f.ID] = roles
 	}
-	data, err := json.Marshal(d)
-	if err != nil {
-		return err
+	for _, f := range next.good.Flows {
+		id := flowID(f.Path)
+		_, isTable := next.Set.Tables[id]
+		if _, isCalled := d.Uses[id]; isTable || isCalled {
+			d.Files = append(d.Files, store(f))
+		}
 	}
-	return c.opt.Store.SaveDefinition(ctx, flow.Hash, data, flow.ID, true)
+	return d
 }
 
 // allCalled returns the flow and all it calls, directly or not.
@@ -95,113 +223,160 @@ func allCalled(flow *program.Flow, known []*program.Flow) []*program.Flow {
 	return known
 }
 
-func (c *Catalog) saveConnector(ctx context.Context, files []program.File, hash string) error {
-	data, err := json.Marshal(stored(program.OnlyYAML(files)))
-	if err != nil {
-		return err
-	}
-	return c.opt.Store.SaveDefinition(ctx, "connector-"+hash, data, "", false)
-}
-
-func stored(files []program.File) []file {
-	out := make([]file, 0, len(files))
-	for _, f := range files {
-		out = append(out, file{f.Path, string(f.Data)})
-	}
-	return out
-}
-
-func read(files []file) []program.File {
-	out := make([]program.File, 0, len(files))
-	for _, f := range files {
-		out = append(out, program.File{Path: f.Path, Data: []byte(f.Data)})
-	}
-	return out
-}
-
 // publishWorkspace stores the text of all that is live, for a restart beside a
 // broken file.
 func (c *Catalog) publishWorkspace(ctx context.Context, next *Live) error {
-	d := definition{Form: form, Files: stored(next.good.Flows), Connectors: map[string]string{}}
+	w := workspace{Form: form, Flows: map[string]string{}, Connectors: map[string]string{}, Connections: map[string]string{}}
 	for id, k := range next.Set.Connectors {
-		if err := c.saveConnector(ctx, next.good.Connectors[id], k.Hash); err != nil {
-			return err
-		}
-		d.Connectors[id] = k.Hash
+		w.Connectors[id] = k.Sum
 	}
-	data, err := json.Marshal(d)
+	for name, conn := range next.Set.Connections {
+		w.Connections[name] = conn.Connector.Sum
+	}
+	for _, f := range next.good.Flows {
+		sum := contentHash(f.Data)
+		if err := c.saveList(ctx, filePrefix+sum, []program.File{f}); err != nil {
+			return fmt.Errorf("publish %s: %w", f.Path, err)
+		}
+		w.Flows[f.Path] = sum
+	}
+	data, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("publish the workspace: %w", err)
+	}
+	hash := "workspace-" + contentHash(data)
+	if c.stored.published[workspaceName] != hash {
+		if err := c.save(ctx, hash, w, workspaceName); err != nil {
+			return fmt.Errorf("publish the workspace: %w", err)
+		}
+	}
+	c.stored.workspace = w
+	return nil
+}
+
+func contentHash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}
+
+// save stores v under the hash as the published version of the flow.
+func (c *Catalog) save(ctx context.Context, hash string, v any, flow string) error {
+	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(data)
-	return c.opt.Store.SaveDefinition(ctx, "workspace-"+hex.EncodeToString(sum[:16]), data, workspaceName, true)
+	if err := c.opt.Store.SaveDefinition(ctx, hash, data, flow, true); err != nil {
+		return err
+	}
+	c.stored.published[flow] = hash
+	return nil
 }
 
-// lastGood returns the text of what was live before the last stop.
-func (c *Catalog) lastGood(ctx context.Context) (program.Sources, error) {
-	none := program.Sources{}
-	published, err := c.opt.Store.Published(ctx)
+// saveList stores files under the name, unless they are known to be there.
+func (c *Catalog) saveList(ctx context.Context, name string, files []program.File) error {
+	if c.stored.lists[name] {
+		return nil
+	}
+	list := make([]storedFile, 0, len(files))
+	for _, f := range files {
+		list = append(list, store(f))
+	}
+	data, err := json.Marshal(list)
 	if err != nil {
-		return none, fmt.Errorf("load the last good workspace: %w", err)
+		return err
 	}
-	hash, ok := published[workspaceName]
-	if !ok {
-		return none, nil
+	if err := c.opt.Store.SaveDefinition(ctx, name, data, "", false); err != nil {
+		return err
 	}
-	_, src, err := c.stored(ctx, hash)
-	if err != nil {
-		return none, fmt.Errorf("load the last good workspace: %w", err)
-	}
-	// Files that are gone now were deleted while nothing ran.
-	src.Flows = slices.DeleteFunc(src.Flows, func(f program.File) bool {
-		_, err := readFile(c.opt.Workspace, f.Path)
-		return err != nil
-	})
-	return src, nil
+	c.stored.lists[name] = true
+	return nil
 }
 
-// stored returns a stored definition and the text it is made of.
-func (c *Catalog) stored(ctx context.Context, hash string) (definition, program.Sources, error) {
-	var d definition
-	src := program.Sources{Connectors: map[string][]program.File{}}
+// list returns the files that were stored under the name.
+func (c *Catalog) list(ctx context.Context, name string) ([]program.File, error) {
+	var files []storedFile
+	err := c.decode(ctx, name, &files)
+	return restored(files), err
+}
+
+func (c *Catalog) decode(ctx context.Context, hash string, v any) error {
 	data, err := c.opt.Store.Definition(ctx, hash)
 	if err != nil {
-		return d, src, err
+		return err
 	}
-	if err := json.Unmarshal(data, &d); err != nil {
-		return d, src, err
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read the definition %s: %w", hash, err)
 	}
-	if d.Form != form {
-		return d, src, errWorkspace
-	}
-	src.Flows = read(d.Files)
-	for id, sum := range d.Connectors {
-		data, err := c.opt.Store.Definition(ctx, "connector-"+sum)
-		if err != nil {
-			return d, src, err
-		}
-		var files []file
-		if err := json.Unmarshal(data, &files); err != nil {
-			return d, src, err
-		}
-		src.Connectors[id] = read(files)
-	}
-	return d, src, nil
+	return nil
 }
 
-// compile builds an older version of a flow from the store.
-func (c *Catalog) compile(ctx context.Context, hash string) (*program.Flow, error) {
-	d, src, err := c.stored(ctx, hash)
-	if err != nil {
-		return nil, err
+func store(f program.File) storedFile {
+	if utf8.Valid(f.Data) {
+		return storedFile{Path: f.Path, Data: string(f.Data)}
 	}
-	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox})
-	flow, ok := set.Flows[d.Flow]
-	if !ok {
-		if errs := set.Findings.Errors(); len(errs) > 0 {
-			return nil, fmt.Errorf("it does not check any more: %s", errs[0].Error())
+	return storedFile{Path: f.Path, Bytes: f.Data}
+}
+
+func restored(files []storedFile) []program.File {
+	out := make([]program.File, 0, len(files))
+	for _, f := range files {
+		if f.Bytes == nil {
+			f.Bytes = []byte(f.Data)
 		}
-		return nil, fmt.Errorf("the definition %s holds no flow %q", strings.TrimSpace(hash), d.Flow)
+		out = append(out, program.File{Path: f.Path, Data: f.Bytes})
 	}
-	return flow, nil
+	return out
+}
+
+// lastGood returns the text of what was live before the last stop. A stored
+// workspace that cannot be read is none: what is broken has no version then,
+// but the rest can start.
+func (c *Catalog) lastGood(ctx context.Context) (program.Sources, error) {
+	published, err := c.opt.Store.Published(ctx)
+	if err != nil {
+		return program.Sources{}, fmt.Errorf("load the last good workspace: %w", err)
+	}
+	c.stored = stored{published: map[string]string{}, lists: map[string]bool{}}
+	maps.Copy(c.stored.published, published)
+	hash, ok := published[workspaceName]
+	if !ok {
+		return program.Sources{}, nil
+	}
+	w, good, err := c.storedWorkspace(ctx, hash)
+	if err != nil {
+		c.opt.Logger.Warn("load the last good workspace", "error", err)
+		return program.Sources{}, ctx.Err()
+	}
+	c.stored.workspace = w
+	return good, nil
+}
+
+func (c *Catalog) storedWorkspace(ctx context.Context, hash string) (workspace, program.Sources, error) {
+	var w workspace
+	good := program.Sources{Connectors: map[string][]program.File{}}
+	if err := c.decode(ctx, hash, &w); err != nil {
+		return w, good, err
+	}
+	if w.Form != form {
+		return w, good, fmt.Errorf("the workspace %s is of the form %d, which this version of Patchbay does not know", hash, w.Form)
+	}
+	var err error
+	for id, sum := range w.Connectors {
+		if good.Connectors[id], err = c.list(ctx, connectorPrefix+sum); err != nil {
+			return w, good, err
+		}
+		c.stored.lists[connectorPrefix+sum] = true
+	}
+	for name, sum := range w.Flows {
+		files, err := c.list(ctx, filePrefix+sum)
+		if err != nil {
+			return w, good, err
+		}
+		for _, f := range files {
+			good.Flows = append(good.Flows, program.File{Path: name, Data: f.Data})
+		}
+		c.stored.lists[filePrefix+sum] = true
+	}
+	sortFiles(good.Flows)
+	return w, good, nil
 }

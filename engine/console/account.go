@@ -1,6 +1,8 @@
 package console
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -9,7 +11,6 @@ import (
 	"strings"
 
 	"patchbay/engine/call"
-	"patchbay/engine/diag"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 	"patchbay/engine/vault"
@@ -46,7 +47,7 @@ func (c *Console) try(r *http.Request, conn *program.Connection, state vault.Sta
 	t := conn.Connector.Test
 	switch {
 	case t == nil:
-		return "this connector has no test call"
+		return ""
 	case state.Status != vault.Connected:
 		return state.Message
 	}
@@ -67,6 +68,10 @@ func (c *Console) connect(w http.ResponseWriter, r *http.Request) {
 			nearest(name, slices.Sorted(maps.Keys(set.Connections)), "connections"))
 		return
 	}
+	var req struct{}
+	if !decode(w, r, &req) {
+		return
+	}
 	if conn.Auth == nil || conn.Auth.Type != program.AuthOAuth2Code {
 		fail(w, http.StatusConflict, "the connection "+strconv.Quote(name)+" needs no sign-in: its credentials stand in flows/connections.yaml", "patchbay connections --test tries it")
 		return
@@ -74,10 +79,10 @@ func (c *Console) connect(w http.ResponseWriter, r *http.Request) {
 	callback := strings.TrimSuffix(c.opt.PublicURL(), "/") + "/oauth/callback"
 	address, err := c.opt.Vault.Start(r.Context(), conn, callback, c.scopesOf(conn))
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		c.refused(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"url": address, "callback": callback})
+	answer(w, http.StatusOK, ConnectAnswer{URL: address, Callback: callback})
 }
 
 // scopesOf returns what the enabled flows need of a connection, beside what
@@ -100,45 +105,41 @@ func (c *Console) scopesOf(conn *program.Connection) []string {
 
 // finishConnect ends a sign-in with the address the vendor sent the browser to.
 func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		URL string `json:"url"`
-	}
+	var req FinishRequest
 	if !decode(w, r, &req) {
 		return
 	}
 	back, err := vault.Pasted(req.URL)
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		c.refused(w, r, err)
 		return
 	}
 	name, err := c.opt.Vault.Finish(r.Context(), back)
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+		c.refused(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"connection": name})
+	answer(w, http.StatusOK, FinishAnswer{Connection: name})
 }
 
 // Callback is the page at /oauth/callback, to which a vendor sends the browser
 // back. It belongs to the listener for vendors.
 func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
+	secure(w)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	name, err := c.opt.Vault.Finish(r.Context(), url.Values(r.URL.Query()))
 	if err != nil {
+		message := "The sign-in could not be finished: the log of patchbay serve says why."
+		if f, ok := errors.AsType[*value.Failure](err); ok {
+			message = f.Message
+		} else {
+			c.opt.Logger.Error("finish a sign-in", "error", err)
+		}
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(messageOf(err) + "\n"))
+		fmt.Fprintln(w, message)
 		return
 	}
-	_, _ = w.Write([]byte("The connection " + name + " is connected. You can close this page.\n"))
-}
-
-func messageOf(err error) string {
-	var f *value.Failure
-	if asFailure(err, &f) {
-		return f.Message
-	}
-	return err.Error()
+	fmt.Fprintln(w, "The connection "+name+" is connected. You can close this page.")
 }
 
 func (c *Console) secrets(w http.ResponseWriter, r *http.Request) {
@@ -153,10 +154,9 @@ func (c *Console) secrets(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, names)
 }
 
+// setSecret seals a secret; it is never shown again.
 func (c *Console) setSecret(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		Value string `json:"value"`
-	}
+	var req SecretRequest
 	if !decode(w, r, &req) {
 		return
 	}
@@ -164,19 +164,30 @@ func (c *Console) setSecret(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnprocessableEntity, "the secret is empty", "")
 		return
 	}
-	if err := c.opt.Vault.SetSecret(r.Context(), r.PathValue("name"), value.NewSecret(req.Value)); err != nil {
-		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+	name := r.PathValue("name")
+	if err := c.opt.Vault.SetSecret(r.Context(), name, value.NewSecret(req.Value)); err != nil {
+		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"secret": r.PathValue("name")})
+	answer(w, http.StatusOK, SecretAnswer{Secret: name})
 }
 
 func (c *Console) removeSecret(w http.ResponseWriter, r *http.Request) {
-	if err := c.opt.Vault.RemoveSecret(r.Context(), r.PathValue("name")); err != nil {
-		fail(w, http.StatusUnprocessableEntity, messageOf(err), "")
+	name := r.PathValue("name")
+	names, err := c.opt.Vault.Secrets(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"secret": r.PathValue("name")})
+	if !slices.Contains(names, name) {
+		fail(w, http.StatusNotFound, "there is no secret "+strconv.Quote(name), nearest(name, names, "secrets"))
+		return
+	}
+	if err := c.opt.Vault.RemoveSecret(r.Context(), name); err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, SecretAnswer{Secret: name})
 }
 
 func (c *Console) scopes(w http.ResponseWriter, _ *http.Request) {
@@ -198,10 +209,7 @@ func (c *Console) addresses(w http.ResponseWriter, _ *http.Request) {
 
 // send delivers a played event.
 func (c *Console) send(w http.ResponseWriter, r *http.Request) {
-	var req struct {
-		Trigger string `json:"trigger"`
-		Event   any    `json:"event"`
-	}
+	var req SendRequest
 	if !decode(w, r, &req) {
 		return
 	}
@@ -218,20 +226,30 @@ func (c *Console) send(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusConflict, t.ID+" is found by asking, not delivered", "it fires when its list changes")
 		return
 	}
-	if err := c.opt.SendEvent(r.Context(), t, req.Event); err != nil {
+	event, err := value.Normalize(req.Event)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, "event: "+err.Error(), "")
+		return
+	}
+	if err := c.opt.SendEvent(r.Context(), t, event); err != nil {
 		fail(w, http.StatusBadGateway, "the event was not taken: "+err.Error(), "")
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"trigger": t.ID})
+	answer(w, http.StatusOK, SendAnswer{Trigger: t.ID})
 }
 
-// nearest is the hint for a name that does not exist.
-func nearest(got string, valid []string, plural string) string {
-	if near := diag.Nearest(got, valid); near != "" {
-		return "did you mean " + strconv.Quote(near) + "?"
+// rejections lists the requests that came to a webhook's address and were
+// turned away, the newest first.
+func (c *Console) rejections(w http.ResponseWriter, r *http.Request) {
+	const most = 100
+	found, err := c.opt.Store.Rejections(r.Context(), most)
+	if err != nil {
+		c.internal(w, r, err)
+		return
 	}
-	if len(valid) == 0 {
-		return "there are no " + plural
+	out := []Rejection{}
+	for _, f := range found {
+		out = append(out, Rejection(f))
 	}
-	return plural + ": " + strings.Join(valid[:min(len(valid), 20)], ", ")
+	answer(w, http.StatusOK, out)
 }

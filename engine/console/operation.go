@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -122,5 +121,3 @@ func recordFields(t *value.Type) []Input {
 	}
 	return out
 }
-
-func asFailure(err error, f **value.Failure) bool { return errors.As(err, f) }

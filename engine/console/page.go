@@ -2,164 +2,207 @@ package console
 
 import (
 	"bytes"
+	"context"
+	"embed"
+	"errors"
 	"html/template"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
-
-	_ "embed"
 
 	"patchbay/engine/journal"
-	"patchbay/engine/value"
 )
 
-//go:embed page.html
-var pageText string
+//go:embed pages
+var pageFiles embed.FS
 
-//go:embed run.html
-var runText string
+// parsePages reads the templates. They are part of the binary, so that one
+// that cannot be read is a bug.
+func parsePages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
+		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
+		"counted": counted, "span": span, "addressed": addressed,
+	}).ParseFS(pageFiles, "pages/*.html"))
+}
 
-// page serves the pages: the overview at /, and a run at /runs/<id>.
-func (c *Console) page(w http.ResponseWriter, r *http.Request) {
-	id, isRun := strings.CutPrefix(r.URL.Path, "/runs/")
-	switch {
-	case r.Method != http.MethodGet:
-		http.Error(w, "there is nothing to send to this page", http.StatusMethodNotAllowed)
-	case isRun:
-		r.SetPathValue("id", id)
-		c.runPage(w, r)
-	case r.URL.Path == "/":
-		c.overview(w, r)
-	default:
-		http.NotFound(w, r)
-	}
+// view is what every page is made of.
+type view struct {
+	Title  string
+	Status Status
+	Rest   bool // nothing on the page changes soon
+	Data   any
 }
 
 // overviewData is what the overview shows.
 type overviewData struct {
-	Status   Status
 	Flows    []Flow
+	Broken   []string
 	Runs     []Run
+	More     bool
 	Findings []Finding
-	Tables   []tableCount
-	Now      time.Time
-}
-
-type tableCount struct {
-	Name string
-	Rows int
+	Tables   []Table
 }
 
 // latest is how many runs the overview shows.
-const latest = 30
+const latest = 20
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
+	data, err := c.overviewNow(ctx)
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "overview.html", view{Title: "Patchbay", Data: data})
+}
+
+func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	live := c.opt.Catalog.Live()
-	data := overviewData{Now: time.Now(), Status: Status{
-		Version: c.opt.Version, Sandbox: c.opt.Sandbox != nil, Dir: c.opt.Dir, Live: live.Version, LiveAt: live.At, InSync: live.InSync(),
-	}}
 	counts, err := c.opt.Store.Counts(ctx)
 	if err != nil {
-		c.internal(w, r, err)
-		return
+		return overviewData{}, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(live.Set.Flows)) {
-		data.Flows = append(data.Flows, newFlow(live.Set.Flows[id], counts[id]))
+	data := overviewData{Flows: newFlows(live.Set, counts)}
+	for _, id := range live.Set.Broken {
+		if live.Set.Flows[id] == nil {
+			data.Broken = append(data.Broken, id)
+		}
 	}
-	runs, err := c.opt.Store.Runs(ctx, journal.Filter{Limit: latest})
+	runs, err := c.opt.Store.Runs(ctx, journal.Filter{Limit: latest + 1})
 	if err != nil {
-		c.internal(w, r, err)
-		return
+		return data, err
 	}
-	for _, run := range runs {
-		data.Runs = append(data.Runs, newRun(run))
-	}
+	data.More = len(runs) > latest
+	data.Runs = newRuns(runs[:min(len(runs), latest)])
 	for _, f := range live.Findings {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
-	for _, name := range slices.Sorted(maps.Keys(live.Set.Tables)) {
-		n, err := c.opt.Store.CountRows(ctx, name)
-		if err != nil {
-			c.internal(w, r, err)
-			return
-		}
-		data.Tables = append(data.Tables, tableCount{name, n})
+	data.Tables, err = c.allTables(ctx)
+	return data, err
+}
+
+// runsData is a page of the list of runs, and how it was chosen.
+type runsData struct {
+	Flow, Status string
+	Flows        []string
+	Statuses     []string
+	Runs         []Run
+	Older        string // the address of the next page, "" on the last
+}
+
+func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // an address that makes no sense shows the newest
+	counts, err := c.opt.Store.Counts(r.Context())
+	if err != nil {
+		c.trouble(w, r, err)
+		return
 	}
-	c.render(w, r, pageText, data)
+	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
+		Flow: q.Get("flow"), Status: journal.Status(q.Get("status")), Before: before, Limit: usualRuns + 1,
+	})
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	data := runsData{
+		Flow: q.Get("flow"), Status: q.Get("status"),
+		Flows: slices.Sorted(maps.Keys(counts)), Statuses: statuses(), Runs: newRuns(found),
+	}
+	if len(found) > usualRuns {
+		data.Runs = data.Runs[:usualRuns]
+		data.Older = runsAddress(data.Flow, data.Status) + "&before=" + strconv.FormatInt(data.Runs[usualRuns-1].ID, 10)
+	}
+	c.render(w, r, http.StatusOK, "runs.html", view{Title: "Runs", Rest: before > 0, Data: data})
+}
+
+// runsAddress is where the runs of a flow in a status are listed.
+func runsAddress(flow, status string) string {
+	return "/runs?" + url.Values{"flow": {flow}, "status": {status}}.Encode()
+}
+
+// addressed gives the templates the same.
+func addressed(flow string, status any) string {
+	switch s := status.(type) {
+	case journal.Status:
+		return runsAddress(flow, string(s))
+	case string:
+		return runsAddress(flow, s)
+	default:
+		return runsAddress(flow, "")
+	}
+}
+
+// runData is a run, and the steps whose write has no known outcome.
+type runData struct {
+	Run
+	Open []string
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
+	run, err := c.findRun(r)
+	if errors.Is(err, journal.ErrNoRun) {
+		c.message(w, r, http.StatusNotFound, "There is no run "+strconv.Quote(r.PathValue("id"))+".", "Old runs are removed after a while.")
+		return
+	}
+	if err != nil {
+		c.trouble(w, r, err)
 		return
 	}
 	events, err := c.opt.Store.Events(r.Context(), run.ID)
 	if err != nil {
-		c.internal(w, r, err)
+		c.trouble(w, r, err)
 		return
 	}
-	view := newRun(run)
-	view.Event, view.Inputs, view.Journal = run.Event, run.Inputs, events
-	c.render(w, r, runText, view)
+	data := runData{Run: newWholeRun(run, events)}
+	if run.Status == journal.OutcomeUnknown {
+		data.Open = journal.Fold(events).Unsettled()
+	}
+	c.render(w, r, http.StatusOK, "run.html", view{
+		Title: "Run " + strconv.FormatInt(run.ID, 10) + ": " + run.Flow, Rest: run.Status.HasEnded(), Data: data,
+	})
+}
+
+func (c *Console) tablePage(w http.ResponseWriter, r *http.Request) {
+	rows, err := c.rows(r.Context(), r.PathValue("name"), usualRows)
+	if none, ok := errors.AsType[*noTableError](err); ok {
+		c.message(w, r, http.StatusNotFound, "There is no table "+strconv.Quote(none.name)+".", none.hint)
+		return
+	}
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "table.html", view{Title: "Table " + rows.Table, Data: rows})
+}
+
+// messageData is a page that only says something.
+type messageData struct{ Message, Hint string }
+
+func (c *Console) message(w http.ResponseWriter, r *http.Request, status int, message, hint string) {
+	c.render(w, r, status, "message.html", view{Title: "Patchbay", Rest: true, Data: messageData{message, hint}})
+}
+
+// trouble answers for an error of ours: the cause is for the log.
+func (c *Console) trouble(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, context.Canceled) {
+		c.opt.Logger.Error("show page", "path", r.URL.Path, "error", err)
+	}
+	c.message(w, r, http.StatusInternalServerError, "The data folder could not be read.", "The log of `patchbay serve` says why.")
 }
 
 // render writes a page. It is built whole before the first byte goes out.
-func (c *Console) render(w http.ResponseWriter, r *http.Request, text string, data any) {
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"ago":  ago,
-		"json": shortJSON,
-		"id":   func(n int64) string { return strconv.FormatInt(n, 10) },
-	}).Parse(text)
-	if err != nil {
-		c.internal(w, r, err)
-		return
-	}
+func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	v.Status = c.statusNow()
 	var b bytes.Buffer
-	if err := t.Execute(&b, data); err != nil {
+	if err := c.pages.ExecuteTemplate(&b, name, v); err != nil {
 		c.internal(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
 	_, _ = b.WriteTo(w) // a reader that is gone needs no answer
-}
-
-// ago says how long a moment is past.
-func ago(t time.Time) string {
-	d := time.Since(t)
-	switch {
-	case t.IsZero():
-		return ""
-	case d < time.Second:
-		return "now"
-	case d < time.Minute:
-		return strconv.Itoa(int(d.Seconds())) + " s ago"
-	case d < time.Hour:
-		return strconv.Itoa(int(d.Minutes())) + " min ago"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d.Hours())) + " h ago"
-	default:
-		return t.Format("2006-01-02")
-	}
-}
-
-// longestJSON is how much of a value a page shows.
-const longestJSON = 4000
-
-func shortJSON(v any) string {
-	if v == nil {
-		return ""
-	}
-	data, err := value.Encode(v)
-	if err != nil {
-		return ""
-	}
-	text := []rune(string(data))
-	if len(text) > longestJSON {
-		return string(text[:longestJSON]) + "…"
-	}
-	return string(text)
 }

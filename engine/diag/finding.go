@@ -55,7 +55,7 @@ type Related struct {
 }
 
 // Finding is one thing that is wrong at one place.
-type Finding struct {
+type Finding struct { //nolint:errname // the word of the project for it
 	Pos     Pos
 	Width   int    // how many characters the carets span, at least 1
 	Code    string // "F301"
@@ -72,7 +72,7 @@ func (f Finding) IsWarning() bool { return strings.HasPrefix(f.Code, "W") }
 func (f Finding) Error() string { return fmt.Sprintf("%s: %s [%s]", f.Pos, f.Message, f.Code) }
 
 // List gathers findings. The zero List is ready to use.
-type List []Finding
+type List []Finding //nolint:errname // the word of the project for it
 
 // Add appends findings.
 func (l *List) Add(f ...Finding) { *l = append(*l, f...) }

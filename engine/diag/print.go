@@ -60,9 +60,8 @@ func (f Finding) snippet(line string) string {
 	}
 	at := min(max(f.Pos.Column-1, 0), len(text))
 	width := min(max(f.Width, 1), max(len(text)-at, 1))
-	from := 0
 	if len(text) > longest {
-		from = max(0, min(at-longest/2, len(text)-longest))
+		from := max(0, min(at-longest/2, len(text)-longest))
 		text = text[from:min(from+longest, len(text))]
 		at -= from
 		width = min(width, max(len(text)-at, 1))

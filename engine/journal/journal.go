@@ -119,6 +119,17 @@ type Run struct {
 	Epoch int64
 }
 
+// Busy says what becomes of an event that arrives while an earlier run of its
+// queue has not ended.
+type Busy string
+
+// What becomes of such an event.
+const (
+	Wait   Busy = ""       // its run follows the earlier ones
+	Skip   Busy = "skip"   // its run ends at once, skipped
+	Cancel Busy = "cancel" // the earlier runs are cancelled
+)
+
 // Arrival is an event to be accepted for one flow.
 type Arrival struct {
 	Flow, Definition, Trigger, Connection, EventID string
@@ -133,6 +144,8 @@ type Arrival struct {
 	// Queue orders the runs of one flow: with the same non-empty text they
 	// run one after the other, in the order of their arrival.
 	Queue string
+	// Busy says what happens if a run of the same Queue has not ended yet.
+	Busy Busy
 	// SeenOnly marks the event as seen and starts no run: the first look of a
 	// poll at what was there before.
 	SeenOnly bool

@@ -13,6 +13,7 @@ import (
 // State is that of a run nobody has taken up yet.
 type State struct {
 	Begun     bool
+	BegunAt   time.Time // zero until it began
 	Data      any       // of the Began event: {"vars": …, "inputs": …}
 	Status    Status    // Queued until it began; the status of the Ended event once it ended
 	Reason    string    // of an ended run
@@ -32,6 +33,8 @@ type StepState struct {
 	Reason   string         // of Skipped, and of Done where a step ended the run
 	Failure  *value.Failure // of Caught and Failed; before, of the last attempt
 	Attempts int            // begun so far
+	Limited  int            // of these, how many only met a rate limit
+	EndedAt  time.Time      // when it got its outcome
 	// NotBefore is the time before which there is nothing to do: the end of
 	// a wait, or the time of the next attempt.
 	NotBefore time.Time
@@ -64,7 +67,7 @@ func Fold(events []Event) *State {
 func (s *State) Apply(e Event) {
 	switch e.Kind {
 	case Began:
-		s.Begun, s.Data, s.Status = true, e.Data, Running
+		s.Begun, s.BegunAt, s.Data, s.Status = true, e.At, e.Data, Running
 	case Intent, Done, Tried, Skipped, Caught, Failed:
 		s.step(e.Path).apply(e)
 		s.Status, s.NotBefore = Running, time.Time{}
@@ -169,18 +172,21 @@ func (s *StepState) apply(e Event) {
 		}
 	case Tried:
 		s.Failure, s.NotBefore = e.Failure, e.Until
+		if e.Failure != nil && e.Failure.Class == value.ClassRateLimit {
+			s.Limited++
+		}
 	case Done:
-		s.Outcome, s.Output, s.Reason, s.Failure = Done, e.Data, e.Text, nil
+		s.Outcome, s.Output, s.Reason, s.Failure, s.EndedAt = Done, e.Data, e.Text, nil, e.At
 	case Skipped:
-		s.Outcome, s.Reason = Skipped, e.Text
+		s.Outcome, s.Reason, s.EndedAt = Skipped, e.Text, e.At
 	default: // Caught, Failed
-		s.Outcome, s.Failure = e.Kind, e.Failure
+		s.Outcome, s.Failure, s.EndedAt = e.Kind, e.Failure, e.At
 	}
 }
 
 func (s *StepState) answer(e Event) {
 	s.Outcome, s.Output, s.Failure, s.Intent = "", nil, nil, nil
 	if e.Text == Happened {
-		s.Outcome, s.Output = Done, e.Data
+		s.Outcome, s.Output, s.EndedAt = Done, e.Data, e.At
 	}
 }

@@ -37,22 +37,22 @@ func TestStep(t *testing.T) {
 		{
 			"done after a failure",
 			[]journal.Event{intent, tried, later, done},
-			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, Output: "out", Reason: "enough", FirstIntent: at},
+			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, EndedAt: at, Output: "out", Reason: "enough", FirstIntent: at},
 		},
 		{
 			"skipped",
 			[]journal.Event{{At: at, Kind: journal.Skipped, Path: "a", Text: "x is false"}},
-			journal.StepState{Path: "a", Outcome: journal.Skipped, Reason: "x is false"},
+			journal.StepState{Path: "a", Outcome: journal.Skipped, EndedAt: at, Reason: "x is false"},
 		},
 		{
 			"caught",
 			[]journal.Event{{At: at, Kind: journal.Caught, Path: "a", Attempt: 3, Failure: failure}},
-			journal.StepState{Path: "a", Outcome: journal.Caught, Attempts: 3, Failure: failure},
+			journal.StepState{Path: "a", Outcome: journal.Caught, EndedAt: at, Attempts: 3, Failure: failure},
 		},
 		{
 			"failed",
 			[]journal.Event{intent, {At: at, Kind: journal.Failed, Path: "a", Attempt: 1, Failure: failure}},
-			journal.StepState{Path: "a", Outcome: journal.Failed, Attempts: 1, Failure: failure, FirstIntent: at},
+			journal.StepState{Path: "a", Outcome: journal.Failed, EndedAt: at, Attempts: 1, Failure: failure, FirstIntent: at},
 		},
 		{
 			"waiting, with its intent still open",
@@ -62,13 +62,13 @@ func TestStep(t *testing.T) {
 		{
 			"it happened",
 			[]journal.Event{intent, answer(journal.Happened)},
-			journal.StepState{Path: "a", Attempts: 1, Outcome: journal.Done, Output: "told", FirstIntent: at},
+			journal.StepState{Path: "a", Attempts: 1, Outcome: journal.Done, EndedAt: at, Output: "told", FirstIntent: at},
 		},
 		{"it did not", []journal.Event{intent, answer(journal.DidNotHappen)}, journal.StepState{Path: "a", Attempts: 1, FirstIntent: at}},
 		{
 			"of an unknown kind",
 			[]journal.Event{done, event("dreamed", "a")},
-			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, Output: "out", Reason: "enough"},
+			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, EndedAt: at, Output: "out", Reason: "enough"},
 		},
 	}
 	for _, test := range tests {

@@ -18,6 +18,8 @@ import (
 type File struct {
 	Path string // as findings print it, with slashes: "flows/weekly-report.yaml"
 	Data []byte
+	// Unreadable says why there are no Data, nil for a file that was read.
+	Unreadable *diag.Finding
 }
 
 // Sources is the text of a workspace.
@@ -57,19 +59,26 @@ type Set struct {
 	Tables      map[string]*TableShape
 	Flows       map[string]*Flow
 	Findings    diag.List
-	// Broken are the ids of the flows whose files have errors.
+	// Broken are the ids of the flows that have errors, or need something that
+	// has: of those, the finding stands where the error is.
 	Broken []string
 }
 
 // Build checks a workspace. The findings are sorted; what has errors is left
-// out of the Set, with everything that cannot do without it.
+// out of the Set, with everything that cannot do without it. Warnings are left
+// out where their line allows them.
 func Build(src Sources, opt Options) *Set {
-	b := &builder{opt: opt, set: &Set{
-		Connectors:  map[string]*Connector{},
-		Connections: map[string]*Connection{},
-		Tables:      map[string]*TableShape{},
-		Flows:       map[string]*Flow{},
-	}}
+	b := &builder{
+		opt: opt,
+		set: &Set{
+			Connectors:  map[string]*Connector{},
+			Connections: map[string]*Connection{},
+			Tables:      map[string]*TableShape{},
+			Flows:       map[string]*Flow{},
+		},
+		flows: map[string]*flowFile{}, named: map[string]diag.Pos{}, played: map[string]*Connection{},
+		unsound: unsound{connectors: map[string]bool{}, connections: map[string]string{}, tables: map[string]bool{}, flows: map[string]bool{}},
+	}
 	for _, id := range slices.Sorted(maps.Keys(src.Connectors)) {
 		b.connector(id, src.Connectors[id])
 	}
@@ -81,7 +90,10 @@ func Build(src Sources, opt Options) *Set {
 	for _, id := range slices.Sorted(maps.Keys(b.flows)) {
 		b.flow(id)
 	}
+	maps.Copy(b.set.Connections, b.played)
 	slices.Sort(b.set.Broken)
+	b.set.Broken = slices.Compact(b.set.Broken)
+	b.set.Findings = withoutAllowed(b.set.Findings, src)
 	b.set.Findings.Sort()
 	return b.set
 }
@@ -91,15 +103,43 @@ type builder struct {
 	opt Options
 	set *Set
 
-	written []*spec.Connections
-	tables  []*spec.Table
+	written []*connectionsFile
+	named   map[string]diag.Pos // where each connection of these files stands
+	tables  []*tableFile
 	flows   map[string]*flowFile
+	calling []calling // the flows being checked, from the outside in
+	// played are the connections to the sandbox that flows ask for by name.
+	// They join the others only in the end: what a flow finds must not depend
+	// on the flows before it.
+	played  map[string]*Connection
+	unsound unsound
+}
+
+// unsound is what exists and has errors, which have been told: nobody who
+// refers to it is told that it does not exist.
+type unsound struct {
+	connectors  map[string]bool
+	connections map[string]string // name → connector, "" where that is unknown
+	unreadable  bool              // of a connections file nothing at all is known
+	tables      map[string]bool
+	flows       map[string]bool
+}
+
+type connectionsFile struct {
+	spec *spec.Connections
+	lost lost
+}
+
+type tableFile struct {
+	spec *spec.Table
+	lost lost
 }
 
 // flowFile is a flow on its way from text to program.
 type flowFile struct {
 	spec   *spec.Flow
 	source []byte
+	lost   lost
 	broken bool // the file itself has errors
 	state  checkState
 	flow   *Flow // once checked; also for a broken one, so that others can be checked against it
@@ -115,51 +155,90 @@ const (
 
 // files sorts the files of the folder flows by what they are.
 func (b *builder) files(files []File) {
-	b.flows = map[string]*flowFile{}
-	sorted := slices.SortedFunc(slices.Values(files), func(x, y File) int { return cmp.Compare(x.Path, y.Path) })
-	for _, f := range sorted {
+	for _, f := range byPath(files) {
+		if f.Unreadable != nil {
+			b.unknown(f, *f.Unreadable)
+			continue
+		}
 		switch kind := spec.KindOf(f.Data); kind {
 		case "connections":
 			c, found := spec.ParseConnections(f.Path, f.Data)
 			b.set.Findings.Add(found...)
-			if c != nil {
-				b.written = append(b.written, c)
+			if c == nil {
+				b.unsound.unreadable = true
+				continue
 			}
+			b.written = append(b.written, &connectionsFile{c, newLost(f.Data, found)})
 		case "table":
 			t, found := spec.ParseTable(f.Path, f.Data)
 			b.set.Findings.Add(found...)
-			if t != nil && found.Err() == nil {
-				b.tables = append(b.tables, t)
+			if t == nil || found.Err() != nil {
+				b.unsound.tables[idOf(f.Path)] = true
+			}
+			if t != nil {
+				b.tables = append(b.tables, &tableFile{t, newLost(f.Data, found)})
 			}
 		case "test", "dashboard":
 			// not part of what runs
+		case "connector", "group":
+			b.unknown(f, misplaced(f, kind))
 		default:
-			b.flowFile(f)
+			if kind == "" || isFlowKey(kind) {
+				b.flowFile(f)
+			} else {
+				b.unknown(f, unknownKind(f, kind))
+			}
 		}
 	}
+}
+
+// unknown notes a file of which nobody knows what it is, and why.
+func (b *builder) unknown(f File, found diag.Finding) {
+	id := idOf(f.Path)
+	b.set.Findings.Add(found)
+	b.unsound.flows[id], b.unsound.tables[id] = true, true
+	if id == "connections" {
+		b.unsound.unreadable = true
+		return
+	}
+	b.set.Broken = append(b.set.Broken, id)
+}
+
+func byPath(files []File) []File {
+	return slices.SortedStableFunc(slices.Values(files), func(x, y File) int { return cmp.Compare(x.Path, y.Path) })
+}
+
+// idOf returns the id of a flow or table: its file's name without .yaml.
+func idOf(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".yaml"), ".yml")
 }
 
 func (b *builder) flowFile(f File) {
 	flow, found := spec.ParseFlow(f.Path, f.Data)
 	b.set.Findings.Add(found...)
-	id := strings.TrimSuffix(strings.TrimSuffix(path.Base(f.Path), ".yaml"), ".yml")
-	if other, ok := b.flows[id]; ok && flow != nil {
-		b.set.Findings.Addf(diag.Pos{File: f.Path}, 1, "F120", "a flow %q exists already in %s; the file name is the flow's id", id, other.spec.File)
-		b.set.Broken = append(b.set.Broken, id)
-		return
-	}
+	id := idOf(f.Path)
 	if flow == nil {
+		b.unsound.flows[id] = true
 		b.set.Broken = append(b.set.Broken, id)
 		return
 	}
-	b.flows[id] = &flowFile{spec: flow, source: f.Data, broken: found.Err() != nil}
+	if other, ok := b.flows[id]; ok {
+		b.set.Findings.Add(diag.Finding{
+			Pos: diag.Pos{File: f.Path}, Width: 1, Code: "F120",
+			Message: "there are two flows with the id \"" + id + "\"",
+			Hint:    "the name of a flow's file is its id: give one of the files another name",
+			Related: []diag.Related{{Pos: diag.Pos{File: other.spec.File}, Message: "the first one"}},
+		})
+		b.set.Broken = append(b.set.Broken, id)
+		return
+	}
+	b.flows[id] = &flowFile{spec: flow, source: f.Data, lost: newLost(f.Data, found), broken: found.Err() != nil}
 }
 
 // hashFiles returns the content hash of files, whatever their order.
 func hashFiles(files []File) string {
 	h := sha256.New()
-	sorted := slices.SortedFunc(slices.Values(files), func(x, y File) int { return cmp.Compare(x.Path, y.Path) })
-	for _, f := range sorted {
+	for _, f := range byPath(files) {
 		sum := sha256.Sum256(f.Data)
 		h.Write([]byte(f.Path))
 		h.Write([]byte{0})
@@ -168,19 +247,56 @@ func hashFiles(files []File) string {
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
 
-func (b *builder) table(t *spec.Table) {
-	r := &report{list: &b.set.Findings}
-	types := &typeResolver{report: r, owner: ""}
+// table checks a table.
+func (b *builder) table(file *tableFile) {
+	t := file.spec
+	r := &report{list: &b.set.Findings, failed: b.unsound.tables[t.ID], lost: file.lost}
+	types := newTypes(r, "", nil)
 	row := &value.Type{Kind: value.Object, Name: "a row of the table " + t.ID, Fields: types.fields(t.Fields)}
 	shape := &TableShape{ID: t.ID, Name: t.Name.Value, Description: t.Description.Value, Row: row, Keep: r.duration(t.Keep)}
 	for _, k := range t.Key {
 		if _, ok := row.Lookup(k.Value); !ok {
-			r.name(k, "F130", "key", "is not a field of this table", row.FieldNames())
+			r.local(k, "F130", "field", "is not a field of this table, so it cannot be its key", row.FieldNames())
 			continue
 		}
 		shape.Key = append(shape.Key, k.Value)
 	}
-	if !r.failed {
-		b.set.Tables[t.ID] = shape
+	if r.failed {
+		b.unsound.tables[t.ID] = true
+		return
 	}
+	b.set.Tables[t.ID] = shape
+}
+
+// withoutAllowed leaves out the warnings that a comment in their line allows.
+func withoutAllowed(found diag.List, src Sources) diag.List {
+	var files map[string][]byte
+	allowed := map[string]map[int][]string{}
+	return slices.DeleteFunc(found, func(f diag.Finding) bool {
+		if !f.IsWarning() {
+			return false
+		}
+		if files == nil {
+			files = textsOf(src)
+		}
+		lines, ok := allowed[f.Pos.File]
+		if !ok {
+			lines = spec.Allowed(files[f.Pos.File])
+			allowed[f.Pos.File] = lines
+		}
+		return slices.Contains(lines[f.Pos.Line], f.Code)
+	})
+}
+
+func textsOf(src Sources) map[string][]byte {
+	out := map[string][]byte{}
+	for _, f := range src.Flows {
+		out[f.Path] = f.Data
+	}
+	for _, files := range src.Connectors {
+		for _, f := range files {
+			out[f.Path] = f.Data
+		}
+	}
+	return out
 }

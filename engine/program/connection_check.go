@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,10 +17,14 @@ import (
 // sandbox makes those that are missing.
 func (b *builder) connections() {
 	for _, file := range b.written {
-		for _, w := range file.Connections {
-			c := &connectionCheck{report: report{list: &b.set.Findings}, b: b, spec: w}
-			if made := c.check(); made != nil && !c.failed {
+		for _, w := range file.spec.Connections {
+			c := &connectionCheck{report: report{list: &b.set.Findings, lost: file.lost}, b: b, spec: w}
+			made := c.check()
+			switch {
+			case made != nil && !c.failed:
 				b.set.Connections[w.Name.Value] = made
+			case b.set.Connections[w.Name.Value] == nil:
+				b.unsound.connections[w.Name.Value] = w.Connector.Value
 			}
 		}
 	}
@@ -27,10 +32,9 @@ func (b *builder) connections() {
 		return
 	}
 	for id, k := range b.set.Connectors {
-		made := SandboxConnection(k)
 		used := slices.ContainsFunc(slices.Collect(maps.Values(b.set.Connections)), func(c *Connection) bool { return c.Connector == k })
 		if !used && k.NeedsConnection() {
-			b.set.Connections[id] = made
+			b.set.Connections[id] = SandboxConnection(k)
 		}
 	}
 	for name, c := range b.set.Connections {
@@ -91,19 +95,28 @@ type connectionCheck struct {
 	report
 	b    *builder
 	spec *spec.Connection
+	// misspelled are the fields that a name that is none seems to stand for.
+	misspelled []string
 }
 
 func (c *connectionCheck) check() *Connection {
 	s := c.spec
-	if _, ok := c.b.set.Connections[s.Name.Value]; ok {
-		c.at(s.Name, "F250", "there are two connections named %q", s.Name.Value)
+	if first, ok := c.b.named[s.Name.Value]; ok {
+		c.add(diag.Finding{
+			Pos: s.Name.Pos, Width: width(s.Name.Value), Code: "F250",
+			Message: fmt.Sprintf("there are two connections with the name %q", s.Name.Value),
+			Hint:    "give this one another name",
+			Related: []diag.Related{{Pos: first, Message: "the first one"}},
+		})
 		return nil
 	}
+	c.b.named[s.Name.Value] = s.Name.Pos
 	k, ok := c.b.set.Connectors[s.Connector.Value]
 	if !ok {
-		if s.Connector.Given() {
+		if s.Connector.Given() && !c.b.unsound.connectors[s.Connector.Value] {
 			c.name(s.Connector, "F203", "connector", "is not a connector", slices.Sorted(maps.Keys(c.b.set.Connectors)))
 		}
+		c.follow()
 		return nil
 	}
 	made := &Connection{
@@ -135,7 +148,7 @@ func (c *connectionCheck) auth(k *Connector) *Auth {
 		for _, a := range k.Auths {
 			names = append(names, a.Name)
 		}
-		c.name(c.spec.Auth, "F251", "way", "is not a way into "+k.Name, names)
+		c.name(c.spec.Auth, "F251", "way in", "is not a way into "+k.Name, names)
 		return nil
 	}
 	return a
@@ -164,12 +177,15 @@ func (c *connectionCheck) fields(made *Connection, k *Connector) {
 	names := []string{"connector", "auth", "base_url"}
 	for _, in := range inputs {
 		names = append(names, in.Name)
-		c.field(made, in)
 	}
 	for _, e := range c.spec.Fields {
 		if !slices.Contains(names, e.Key.Value) {
+			c.misspelled = append(c.misspelled, diag.Nearest(e.Key.Value, names))
 			c.name(e.Key, "F252", "field", fmt.Sprintf("is not a field of a %s connection", k.Name), names)
 		}
+	}
+	for _, in := range inputs {
+		c.field(made, in)
 	}
 }
 
@@ -180,10 +196,7 @@ func (c *connectionCheck) field(made *Connection, in *Input) {
 		case in.Default != nil && in.Default.IsConst():
 			made.Fields[in.Name] = in.Default.Const
 		case in.Required(), in.FromToken != "" && !in.Optional && made.Auth.Type != AuthOAuth2Code:
-			c.add(diag.Finding{
-				Pos: c.spec.Name.Pos, Width: width(c.spec.Name.Value), Code: "F253",
-				Message: fmt.Sprintf("the connection %q lacks the field %q", c.spec.Name.Value, in.Name), Hint: in.Label,
-			})
+			c.lacks(in)
 		}
 		return
 	}
@@ -197,29 +210,53 @@ func (c *connectionCheck) field(made *Connection, in *Input) {
 	}
 }
 
+// lacks reports a field that must be given, unless it is there under a name
+// that has been told to be wrong.
+func (c *connectionCheck) lacks(in *Input) {
+	if c.lost.has(in.Name, diag.Pos{}) || slices.Contains(c.misspelled, in.Name) {
+		c.follow()
+		return
+	}
+	written := in.Name + ": …"
+	if in.Secret {
+		written = in.Name + ": ${{ secret." + c.spec.Name.Value + "_" + in.Name + " }}"
+	}
+	hint := "add  " + written
+	if in.Label != "" {
+		hint += "  (" + in.Label + ")"
+	}
+	c.hinted(c.spec.Name, "F253", hint, "the connection %q lacks the field %q", c.spec.Name.Value, in.Name)
+}
+
 // secret reads where a secret comes from: ${{ env.NAME }}, ${{ secret.name }},
 // or plain text, which is a warning.
 func (c *connectionCheck) secret(v *spec.Value) SecretRef {
+	const hint = "${{ env.NAME }} or ${{ secret.name }}"
 	text := strings.TrimSpace(v.Text.Value)
-	if inner, ok := strings.CutPrefix(text, "${{"); ok {
-		inner = strings.TrimSpace(strings.TrimSuffix(inner, "}}"))
-		if name, ok := strings.CutPrefix(inner, "env."); ok {
-			if strings.HasPrefix(name, "PATCHBAY_") {
-				c.at(v.Text, "F254", "variables that begin with PATCHBAY_ are Patchbay's own and cannot be used here")
-			}
-			return SecretRef{Env: name}
-		}
-		if name, ok := strings.CutPrefix(inner, "secret."); ok {
-			return SecretRef{Secret: name}
-		}
-		c.hinted(v.Text, "F255", "${{ env.NAME }} or ${{ secret.name }}", "a secret cannot be computed")
+	inner, marked := strings.CutPrefix(text, "${{")
+	switch {
+	case v.Kind == spec.List || v.Kind == spec.Map:
+		c.add(diag.Finding{Pos: v.Pos, Width: 1, Code: "F255", Hint: hint, Message: "a secret is one text"})
 		return SecretRef{}
-	}
-	if text == "" {
-		c.hinted(v.Text, "F255", "${{ env.NAME }} or ${{ secret.name }}", "the secret is empty")
+	case text == "":
+		c.hinted(v.Text, "F255", hint, "the secret is empty")
 		return SecretRef{}
+	case !marked:
+		c.hinted(v.Text, "W101", "keep it with `patchbay secret set NAME` and write ${{ secret.NAME }}, or write ${{ env.NAME }}",
+			"a secret stands in the file, where everybody who has the file can read it")
+		return SecretRef{Plain: value.NewSecret(v.Text.Value)}
 	}
-	c.hinted(v.Text, "W101", "set it with `patchbay secret set NAME` and write ${{ secret.NAME }}, or use ${{ env.NAME }}",
-		"a secret stands readable in the file")
-	return SecretRef{Plain: value.NewSecret(v.Text.Value)}
+	source, name, _ := strings.Cut(strings.TrimSpace(strings.TrimSuffix(inner, "}}")), ".")
+	switch {
+	case !secretName.MatchString(name) || source != "env" && source != "secret":
+		c.hinted(v.Text, "F255", hint, "a secret cannot be worked out by an expression: it is taken from one place")
+		return SecretRef{}
+	case source == "secret":
+		return SecretRef{Secret: name}
+	case strings.HasPrefix(name, "PATCHBAY_"):
+		c.hinted(v.Text, "F254", "give the variable another name", "variables whose names begin with PATCHBAY_ are Patchbay's own")
+	}
+	return SecretRef{Env: name}
 }
+
+var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)

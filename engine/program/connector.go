@@ -3,6 +3,7 @@ package program
 import (
 	"time"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/value"
 )
@@ -32,11 +33,18 @@ type Connector struct {
 	// Files are the fixtures and keys of the connector's folder, by their
 	// path inside it.
 	Files map[string][]byte
+
+	byName   map[string]*Action // nil for a connector that was not built from files
+	warnings diag.List          // told again by every Build that takes the connector over
 }
 
 // Action returns the action of that name inside the connector, such as
 // "social.list_tags".
 func (c *Connector) Action(name string) (*Action, bool) {
+	if c.byName != nil {
+		a, ok := c.byName[name]
+		return a, ok
+	}
 	for _, a := range c.Actions {
 		if a.Name == name {
 			return a, true

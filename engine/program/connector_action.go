@@ -21,10 +21,12 @@ func (c *connectorCheck) actions(part *spec.Connector) {
 	for _, a := range part.Actions {
 		name := grouped(part, a.Name)
 		if _, ok := c.made.Action(name); ok {
-			c.at(a.Name, "C201", "there is already an action %q", name)
+			c.hinted(a.Name, "C201", "give this one another name", "there are two actions %q", name)
 			continue
 		}
-		c.made.Actions = append(c.made.Actions, c.action(name, a, slices.Concat(headers, part.Headers, a.Headers)))
+		action := c.action(name, a, slices.Concat(headers, part.Headers, a.Headers))
+		c.made.byName[name] = action
+		c.made.Actions = append(c.made.Actions, action)
 	}
 }
 
@@ -61,11 +63,7 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 func (c *connectorCheck) inputScope(inputs []*Input) *value.Type {
 	t := &value.Type{Kind: value.Object, Name: "input"}
 	for _, in := range inputs {
-		f := in.Field
-		if in.Optional && in.Default == nil {
-			f.Type = f.Type.AsOptional()
-		}
-		t.Fields = append(t.Fields, f)
+		t.Fields = append(t.Fields, in.seen())
 	}
 	return t
 }
@@ -74,9 +72,7 @@ func (c *connectorCheck) repeat(a *spec.Action, made *Action) {
 	switch {
 	case made.Effect == EffectRead:
 		made.Repeat.Safe = true
-	case a.Repeat == nil:
-		c.hinted(a.Name, "C210", "repeat: safe (the second time changes nothing), unsafe, or { key: Idempotency-Key, for: 30m }",
-			"%s writes, so it must say what happens if the same request is sent twice", made.ID)
+	case a.Repeat == nil: // the parser has told that it is missing
 	case a.Repeat.Key.Given():
 		made.Repeat.Header, made.Repeat.For = a.Repeat.Key.Value, c.duration(a.Repeat.For)
 	default:
@@ -103,16 +99,16 @@ func (c *connectorCheck) request(a *spec.Action, made *Action) {
 	}
 	m := httpRequest.FindStringSubmatch(a.Request.Value)
 	if m == nil {
-		c.hinted(a.Request, "C211", "request: GET /contacts/{contactId}, smtp send, or table upsert|append|find|delete",
+		c.hinted(a.Request, "C211", "a method and a path, as in GET /contacts/{contactId}; or smtp send, table upsert|append|find|delete",
 			"%q is not a request", a.Request.Value)
 		return
 	}
 	made.Method, made.Path = m[1], m[2]
 	if made.Path == "{url}" && !slices.Contains(c.made.Hosts, "*") {
-		c.at(a.Request, "C212", "an address from an input needs `hosts: [\"*\"]` in the connector's api")
+		c.hinted(a.Request, "C212", `api: { hosts: ["*"] } in connector.yaml`, "a whole address from an input needs a connector that may talk to every host")
 	}
 	if c.made.BaseURL == "" && made.Path != "{url}" {
-		c.at(a.Request, "C213", "the connector has no api.base_url, so %q has no host", made.Path)
+		c.hinted(a.Request, "C213", "api: { base_url: https://api.example.com } in connector.yaml", "the connector has no base_url, so nobody knows at which host %s is", made.Path)
 	}
 }
 
@@ -145,54 +141,78 @@ func (c *connectorCheck) send(entries []spec.Entry, scope *expr.Scope) []Send {
 	return out
 }
 
-// place reads where a value goes, such as query.skip or body.results.id.
+// place reads where a value goes, such as query.skip or body.results.id. The
+// entries of a map can be spread over query.*, form.*, multipart.* and
+// header.*; body and body.* are the body as a whole.
 func (r *report) place(t spec.Text) Place {
 	word, rest, _ := strings.Cut(t.Value, ".")
 	in := In(word)
 	switch in {
 	case InBody:
 		return Place{In: in, Path: value.SplitPath(rest)}
-	case InPath, InQuery, InHeader, InForm, InMultipart:
+	case InQuery, InHeader, InForm, InMultipart:
 		if rest != "" {
+			return Place{In: in, Path: []string{rest}}
+		}
+	case InPath:
+		if rest != "" && rest != "*" {
 			return Place{In: in, Path: []string{rest}}
 		}
 	default:
 	}
-	r.hinted(t, "C220", "path.x, query.x, body.a.b, header.X, form.x or multipart.x", "%q is not a place in a request", t.Value)
+	r.hinted(t, "C220", "places: path.x, query.x, query.*, body, body.a.b, header.X, header.*, form.x, multipart.x", "%q is not a place in a request", t.Value)
 	return Place{In: InBody, Path: []string{t.Value}}
 }
+
+// spread reports whether the entries of a map go to the place, each under its
+// own name.
+func (p Place) spread() bool { return p.In != InBody && len(p.Path) == 1 && p.Path[0] == "*" }
 
 // places gives every input the place it goes to, and checks that the path of
 // the request has an input for each of its braces.
 func (c *connectorCheck) places(a *spec.Action, made *Action) {
-	if made.Transport != HTTP {
+	if made.Transport != HTTP || made.Method == "" {
 		return
 	}
 	inPath := map[string]bool{}
-	for _, m := range inBraces.FindAllStringSubmatch(a.Request.Value, -1) {
-		inPath[m[1]] = false
+	braces := inBraces.FindAllStringSubmatchIndex(a.Request.Value, -1)
+	for _, m := range braces {
+		inPath[a.Request.Value[m[2]:m[3]]] = false
 	}
-	for _, in := range made.Input {
+	for i, in := range made.Input {
 		if in.Place.In == "" {
 			in.Place = defaultPlace(in.Name, made.Method, inPath)
 		}
 		if in.Place.In == InPath {
-			if _, ok := inPath[in.Place.Path[0]]; !ok {
-				c.at(a.Request, "C221", "the input %q goes into the path, but the request has no {%s}", in.Name, in.Place.Path[0])
-			}
-			inPath[in.Place.Path[0]] = true
+			c.fillsPath(a, a.Input[i].SendAs, in.Place.Path[0], inPath)
+		}
+		if k := in.Type.Kind; in.Place.spread() && k != value.Map && k != value.Object && k != value.Any {
+			c.hinted(a.Input[i].SendAs, "C223", "type: map", "only the entries of a map can be spread over %s, and %s is %s", a.Input[i].SendAs.Value, in.Name, in.Type)
 		}
 	}
-	for _, s := range made.Send {
-		if s.Place.In == InPath {
-			inPath[s.Place.Path[0]] = true
+	for i, s := range made.Send {
+		if s.Place.In == InPath && i < len(a.Send) {
+			c.fillsPath(a, a.Send[i].Key, s.Place.Path[0], inPath)
 		}
 	}
-	for name, filled := range inPath {
-		if !filled {
-			c.hinted(a.Request, "C222", "add it under `input:`", "nothing fills {%s} of the request", name)
+	for _, m := range braces {
+		name := a.Request.Value[m[2]:m[3]]
+		at := a.Request.At(m[0])
+		if inPath[name] || c.lost.has(name, at) {
+			continue
 		}
+		c.add(diag.Finding{
+			Pos: at, Width: width(name) + 2, Code: "C222", Message: "nothing fills {" + name + "} of the request",
+			Hint: "declare it:  input: { " + name + ": { type: string } }",
+		})
 	}
+}
+
+func (c *connectorCheck) fillsPath(a *spec.Action, at spec.Text, name string, inPath map[string]bool) {
+	if _, ok := inPath[name]; !ok {
+		c.hinted(at, "C221", "request: "+a.Request.Value, "the request has no {%s}", name)
+	}
+	inPath[name] = true
 }
 
 func defaultPlace(name, method string, inPath map[string]bool) Place {
@@ -224,7 +244,7 @@ func (c *connectorCheck) output(o *spec.Output) Output {
 		made.At = c.answerPath(o.At)
 	}
 	if made.NotFoundIsNil && !made.MayBeMissing {
-		c.hinted(o.NotFound, "C230", "add may_be_missing: true", "an output that is missing when nothing is found must say so")
+		c.hinted(o.NotFound, "C230", "add  may_be_missing: true", "not_found: missing brings nothing where nothing is found, so the output may be missing")
 	}
 	return made
 }
@@ -239,11 +259,7 @@ func (c *connectorCheck) answerPath(t spec.Text) []string {
 	case parts[0] == "response":
 		return parts[1:]
 	case !slices.Contains([]string{"body", "headers", "status"}, parts[0]):
-		f := diag.Finding{
-			Code: "C231", Message: "a path into an answer begins with body, headers, status or response",
-			Hint: "at: body." + t.Value,
-		}
-		c.nameAt(t.Pos, t.Value, f, nil)
+		c.hinted(t, "C231", "write  body."+t.Value, "a path into an answer begins with body, headers, status or response")
 	}
 	return parts
 }
@@ -251,7 +267,7 @@ func (c *connectorCheck) answerPath(t spec.Text) []string {
 func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 	p := a.Paginate
 	if !made.Output.List {
-		c.at(p.Type, "C240", "only an action with `output: { list: … }` has pages")
+		c.hinted(p.Type, "C240", "output: { list: <type>, at: body.items }", "only an action that brings a list has pages")
 	}
 	out := &Paginate{
 		Style: p.Type.Value, AsText: p.Wire.Value == "text", MaxPages: c.number(p.MaxPages, 1000),
@@ -263,8 +279,8 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 	out.First = c.number(p.First, out.First)
 	if p.Param.Given() {
 		out.Param = c.place(p.Param)
-	} else if out.Style != "link" {
-		c.hinted(p.Type, "C241", "param: query.skip", "pages of the style %s need to know where the position goes", out.Style)
+	} else if out.Style != "link" && out.Style != "" {
+		c.hinted(p.Type, "C241", "param: query.skip", "pages of the type %s need to know where the position goes", out.Style)
 	}
 	if p.PageSize != nil {
 		out.Size, out.SizeText = c.number(p.PageSize.Value, 0), p.PageSize.Wire.Value == "text"
@@ -289,7 +305,7 @@ func (c *connectorCheck) nextPage(p *spec.Paginate, out *Paginate) {
 	case p.Next.Given():
 		out.Next = c.answerPath(p.Next)
 	case out.Style == "cursor" || out.Style == "last_item":
-		c.hinted(p.Type, "C242", "next: body.meta.next_cursor", "pages of the style %s need to know where the next position comes from", out.Style)
+		c.hinted(p.Type, "C242", "next: body.meta.next_cursor", "pages of the type %s need to know where the next position comes from", out.Style)
 	case out.Style == "link":
 		out.Next = []string{"headers", "link"}
 	}

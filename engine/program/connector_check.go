@@ -3,7 +3,6 @@ package program
 import (
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,18 +34,22 @@ func (b *builder) connector(folder string, files []File) {
 	sum := hashFiles(files)
 	if done, ok := b.opt.Reuse[sum]; ok && done.ID == folder {
 		b.set.Connectors[folder] = done
+		b.set.Findings.Add(done.warnings...)
 		return
 	}
-	c := &connectorCheck{report: report{list: &b.set.Findings}, opt: b.opt, files: map[string][]byte{}}
+	c := &connectorCheck{report: report{list: &diag.List{}}, opt: b.opt, files: map[string][]byte{}}
 	c.read(folder, files)
-	if c.main == nil {
+	if c.main != nil {
+		c.made.Hash, c.made.Sum = hashFiles(OnlyYAML(files)), sum
+		c.all(folder)
+	}
+	b.set.Findings.Add(*c.list...)
+	if c.main == nil || c.failed {
+		b.unsound.connectors[folder] = true
 		return
 	}
-	c.made.Hash, c.made.Sum = hashFiles(OnlyYAML(files)), sum
-	c.all(folder)
-	if !c.failed {
-		b.set.Connectors[folder] = c.made
-	}
+	c.made.warnings = *c.list
+	b.set.Connectors[folder] = c.made
 }
 
 // OnlyYAML returns the files that are YAML: what a run depends on, fixtures
@@ -57,10 +60,15 @@ func OnlyYAML(files []File) []File {
 
 // read parses the YAML files of the folder.
 func (c *connectorCheck) read(folder string, files []File) {
-	for _, f := range files {
+	for _, f := range byPath(files) {
 		_, inside, _ := strings.Cut(f.Path, "/"+folder+"/")
 		if inside == "" {
 			inside = path.Base(f.Path)
+		}
+		if f.Unreadable != nil {
+			c.add(*f.Unreadable)
+			c.files[inside] = nil
+			continue
 		}
 		if path.Ext(f.Path) != ".yaml" || strings.Contains(inside, "/") {
 			c.files[inside] = f.Data
@@ -68,9 +76,8 @@ func (c *connectorCheck) read(folder string, files []File) {
 		}
 		part, found := spec.ParseConnector(f.Path, f.Data)
 		c.list.Add(found...)
-		if found.Err() != nil {
-			c.failed = true
-		}
+		c.lost = c.lost.and(newLost(f.Data, found))
+		c.failed = c.failed || found.Err() != nil
 		switch {
 		case part == nil:
 		case path.Base(f.Path) == "connector.yaml":
@@ -80,7 +87,7 @@ func (c *connectorCheck) read(folder string, files []File) {
 			c.parts = append(c.parts, part)
 		}
 	}
-	c.made = &Connector{ID: folder, Files: c.files}
+	c.made = &Connector{ID: folder, Files: c.files, byName: map[string]*Action{}}
 	if c.main == nil && !c.failed {
 		c.add(diag.Finding{
 			Pos: diag.Pos{File: "connectors/" + folder}, Code: "C101",
@@ -132,21 +139,9 @@ func (c *connectorCheck) api() {
 	if a.Timeout.Given() {
 		c.made.Timeout = c.duration(a.Timeout)
 	}
-	if a.MaxBody.Given() {
-		c.made.MaxBody = c.bytes(a.MaxBody)
+	if size, ok := spec.ParseSize(a.MaxBody.Value); ok {
+		c.made.MaxBody = size
 	}
-}
-
-var byteSize = regexp.MustCompile(`^([0-9]+) ?(B|KB|MB|GB)$`)
-
-func (c *connectorCheck) bytes(t spec.Text) int64 {
-	m := byteSize.FindStringSubmatch(t.Value)
-	if m == nil {
-		c.hinted(t, "C104", "sizes are written as 500KB or 10MB", "%q is not a size", t.Value)
-		return 10 << 20
-	}
-	n := c.number(spec.Text{Value: m[1]}, 0)
-	return int64(n) << map[string]int{"B": 0, "KB": 10, "MB": 20, "GB": 30}[m[2]]
 }
 
 func (c *connectorCheck) allTypes() {
@@ -215,7 +210,10 @@ func (c *connectorCheck) limits(written []spec.Limit) []*Limit {
 			Allow: c.number(l.Allow, 0), Per: c.duration(l.Per),
 			Remaining: l.Remaining.Value, Reset: l.Reset.Value,
 		}
-		if made.Allow < 1 || made.Per <= 0 {
+		switch {
+		case !l.Allow.Given() || !l.Per.Given():
+			continue // the parser has told what is missing
+		case made.Allow < 1 || made.Per <= 0:
 			c.hinted(l.Allow, "C130", "{ allow: 100, per: 10s }", "a limit allows at least one call in some time")
 			continue
 		}
@@ -231,13 +229,6 @@ func (c *connectorCheck) errorRules(written []spec.ErrorRule) []*ErrorRule {
 	var out []*ErrorRule
 	for _, e := range written {
 		rule := &ErrorRule{When: c.condition(e.When, c.answer), Class: value.Class(e.Class.Value)}
-		if !slices.Contains(value.Classes(), rule.Class) {
-			var words []string
-			for _, k := range value.Classes() {
-				words = append(words, string(k))
-			}
-			c.name(e.Class, "C131", "class", "is not a class of errors", words)
-		}
 		if e.Message.Given() {
 			rule.Message = value.SplitPath(e.Message.Value)
 		}
@@ -252,8 +243,11 @@ func (c *connectorCheck) test() {
 		return
 	}
 	a, ok := c.made.Action(s.Test.Action.Value)
+	if !ok && !s.Test.Action.Given() {
+		return
+	}
 	if !ok {
-		c.name(s.Test.Action, "C132", "action", "is not an action of this connector", c.actionNames())
+		c.local(s.Test.Action, "C132", "action", "is not an action of this connector", c.actionNames())
 		return
 	}
 	if a.Effect != EffectRead {

@@ -48,8 +48,7 @@ func (c *connectorCheck) sandboxStore(made *Sandbox, e spec.Entry) {
 		}
 	}
 	if file == nil {
-		c.at(e.Key, "C401", "the store %q does not name its file", store.Name)
-		return
+		return // the parser has told that it is missing
 	}
 	data := c.file(file.Text)
 	if data == nil {
@@ -58,7 +57,7 @@ func (c *connectorCheck) sandboxStore(made *Sandbox, e spec.Entry) {
 	v, err := value.Decode(data)
 	list, ok := v.([]any)
 	if err != nil || !ok {
-		c.at(file.Text, "C402", "%s is not a JSON list of records", file.Text.Value)
+		c.hinted(file.Text, "C402", `[ { "id": 1 }, { "id": 2 } ]`, "%s is not a JSON list of records", file.Text.Value)
 		return
 	}
 	store.Items = list
@@ -85,7 +84,7 @@ func (c *connectorCheck) sandboxAction(made *Sandbox, part *spec.Connector, a sp
 	}
 	action, ok := c.made.Action(name)
 	if !ok {
-		c.name(a.Name, "C403", "action", "is not an action of this connector", c.actionNames())
+		c.local(a.Name, "C403", "action", "is not an action of this connector", c.actionNames())
 		return
 	}
 	out := &SandboxAction{Status: c.number(a.Status, 0)}
@@ -105,7 +104,7 @@ func (c *connectorCheck) sandboxAction(made *Sandbox, part *spec.Connector, a sp
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			c.name(store, "C404", "store", "is not a store of the sandbox", names)
+			c.local(store, "C404", "store", "is not a store of the sandbox", names)
 		}
 	}
 	if a.Answer != nil {

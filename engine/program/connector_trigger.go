@@ -2,9 +2,11 @@ package program
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
 )
@@ -14,7 +16,7 @@ func (c *connectorCheck) triggers(part *spec.Connector) {
 	for _, t := range part.Triggers {
 		name := grouped(part, t.Name)
 		if _, ok := c.made.Trigger(name); ok {
-			c.at(t.Name, "C301", "there is already a trigger %q", name)
+			c.hinted(t.Name, "C301", "give this one another name", "there are two triggers %q", name)
 			continue
 		}
 		made := &Trigger{
@@ -24,9 +26,10 @@ func (c *connectorCheck) triggers(part *spec.Connector) {
 			Webhook: t.Type.Value == "webhook", Input: c.types.inputs(t.Input, c.connection),
 			Example: c.example(t.Example),
 		}
-		if made.Webhook {
+		switch t.Type.Value {
+		case "webhook":
 			c.webhookTrigger(t, made)
-		} else {
+		case "poll":
 			c.pollTrigger(t, made)
 		}
 		c.made.Triggers = append(c.made.Triggers, made)
@@ -36,11 +39,12 @@ func (c *connectorCheck) triggers(part *spec.Connector) {
 func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 	made.Match = c.condition(t.Match, c.delivery)
 	made.Output = c.output(t.Output)
-	if made.Output.Type == nil {
-		c.hinted(t.Name, "C302", "output: { one: <type>, at: body }", "the trigger %q does not say what it brings", made.ID)
-	}
 	if c.main.Webhooks == nil {
-		c.hinted(t.Name, "C303", "webhooks: { verify: [ … ] } in connector.yaml", "the connector does not say how its webhooks are delivered")
+		if c.lost.has("webhooks", diag.Pos{}) {
+			c.follow()
+			return
+		}
+		c.hinted(t.Name, "C303", "webhooks: { verify: [ … ] } in connector.yaml", "the connector does not say how %s delivers its events", c.made.Name)
 	}
 }
 
@@ -71,16 +75,16 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 	action, ok := c.made.Action(t.Action.Value)
 	if !ok {
 		if t.Action.Given() {
-			c.name(t.Action, "C305", "action", "is not an action of this connector", c.actionNames())
+			c.local(t.Action, "C305", "action", "is not an action of this connector", c.actionNames())
 		}
 		return
 	}
 	if !action.Output.List {
-		c.at(t.Action, "C306", "a poll needs an action that lists, and %s brings one record", action.ID)
+		c.hinted(t.Action, "C306", "its output must be a list: output: { list: <type> }", "a poll asks for a list, and %s brings none", action.ID)
 		return
 	}
 	if action.Effect != EffectRead {
-		c.at(t.Action, "C307", "a poll must only read, and %s is of effect %s", action.ID, action.Effect)
+		c.hinted(t.Action, "C307", "the action of a poll has effect: read", "a poll only reads, and %s has the effect %s", action.ID, action.Effect)
 	}
 	made.Output = Output{Type: action.Output.Type}
 	scope := c.connection.
@@ -94,9 +98,6 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 		ItemID:  c.itemPath(t.ItemID, action.Output.Type),
 		Changed: c.itemPath(t.Changed, action.Output.Type),
 	}
-	if made.Poll.ItemID == nil {
-		c.hinted(t.Name, "C308", "item_id: item.id", "a poll needs to know what tells one item from another")
-	}
 }
 
 // itemPath reads a path into a mapped record, such as item.tagId.
@@ -105,8 +106,9 @@ func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
 		return nil
 	}
 	parts := value.SplitPath(t.Value)
+	from := 0 // of the part, in the text
 	if parts[0] == "item" {
-		parts = parts[1:]
+		parts, from = parts[1:], len("item.")
 	}
 	at := record
 	for _, part := range parts {
@@ -115,12 +117,26 @@ func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
 		}
 		f, ok := at.Lookup(part)
 		if !ok {
-			c.name(t, "C309", "field", "is not a field of "+at.String(), at.FieldNames())
+			c.noField(t, from, part, at)
 			return nil
 		}
-		at = f.Type
+		at, from = f.Type, from+len(part)+1
 	}
 	return parts
+}
+
+// noField reports a part of a path that the record has no field for.
+func (c *connectorCheck) noField(t spec.Text, from int, part string, record *value.Type) {
+	pos := t.At(min(from, len(t.Value)))
+	if c.lost.has(part, pos) {
+		c.follow()
+		return
+	}
+	f := diag.Finding{Code: "C309", Message: fmt.Sprintf("%q is not a field of %s", part, record.AsPresent())}
+	if len(record.Fields) > 0 {
+		f.Hint = namesHint("field", record.FieldNames())
+	}
+	c.nameAt(pos, part, f, record.FieldNames())
 }
 
 // webhooks checks how the vendor delivers.
@@ -143,13 +159,6 @@ func (c *connectorCheck) webhooks() {
 	for _, v := range w.Verify {
 		made.Verify = append(made.Verify, c.verify(v, made.Fields))
 	}
-	if len(made.Verify) == 0 {
-		at := w.EventID
-		if !at.Given() {
-			at = c.main.Version
-		}
-		c.hinted(at, "C310", "verify: [{ type: none }] where the vendor signs nothing", "the webhooks do not say how a delivery is verified")
-	}
 	if w.Timestamp != nil {
 		made.TimestampAt, made.Tolerance = value.SplitPath(w.Timestamp.At.Value), c.duration(w.Timestamp.Tolerance)
 	}
@@ -163,21 +172,16 @@ func (c *connectorCheck) webhooks() {
 	c.made.Webhooks = made
 }
 
-var verifyTypes = []string{"hmac_sha256", "hmac_sha1", "rsa_sha256", "ed25519", "shared_token", "none"}
-
 // verify checks one way of verification. own are the fields that the webhooks
-// add to a connection; nil for a webhook of a flow.
+// add to a connection.
 func (c *connectorCheck) verify(v spec.Verify, own []*Input) *Verify {
 	made := newVerify(v)
-	if !slices.Contains(verifyTypes, made.Type) {
-		c.name(v.Type, "C311", "type", "is not a way to verify a delivery", verifyTypes)
-	}
 	switch made.Type {
 	case "hmac_sha256", "hmac_sha1", "shared_token":
 		if !v.Secret.Given() {
 			c.hinted(v.Type, "C312", "secret: signing_secret", "%s needs to know which field of the connection holds the secret", made.Type)
-		} else if !c.secretField(made.Secret, own) {
-			c.at(v.Secret, "C313", "no way in has a secret field %q", made.Secret)
+		} else if !slices.Contains(c.secretFields(own), made.Secret) {
+			c.local(v.Secret, "C313", "field", "is not a secret field of a connection", c.secretFields(own))
 		}
 	case "rsa_sha256", "ed25519":
 		if !v.PublicKey.Given() {
@@ -185,6 +189,11 @@ func (c *connectorCheck) verify(v spec.Verify, own []*Input) *Verify {
 		} else {
 			made.PublicKey = c.file(v.PublicKey)
 		}
+	default:
+		return made // none, or a word that the parser has refused
+	}
+	if reason, hint := lacksHeader(v); reason != "" {
+		c.hinted(v.Type, "C314", hint, "%s", reason)
 	}
 	return made
 }
@@ -196,14 +205,17 @@ func newVerify(v spec.Verify) *Verify {
 	}
 }
 
-func (c *connectorCheck) secretField(name string, own []*Input) bool {
-	if hasField(own, name) {
-		return true
-	}
+// secretFields returns the names of the secrets a connection may have.
+func (c *connectorCheck) secretFields(own []*Input) []string {
+	inputs := slices.Clone(own)
 	for _, a := range c.made.Auths {
-		if hasField(a.Fields, name) {
-			return true
+		inputs = append(inputs, a.Fields...)
+	}
+	var names []string
+	for _, in := range inputs {
+		if in.Secret && !slices.Contains(names, in.Name) {
+			names = append(names, in.Name)
 		}
 	}
-	return false
+	return names
 }

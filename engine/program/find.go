@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -60,15 +59,7 @@ func (s *Set) DefaultConnection(k *Connector) (name, reason string) {
 	if !k.NeedsConnection() {
 		return "", ""
 	}
-	if c, ok := s.Connections[k.ID]; ok && c.Connector.ID == k.ID {
-		return k.ID, ""
-	}
-	var names []string
-	for _, n := range slices.Sorted(maps.Keys(s.Connections)) {
-		if s.Connections[n].Connector.ID == k.ID {
-			names = append(names, n)
-		}
-	}
+	names := s.connectionsOf(k)
 	switch len(names) {
 	case 1:
 		return names[0], ""
@@ -77,4 +68,20 @@ func (s *Set) DefaultConnection(k *Connector) (name, reason string) {
 	default:
 		return "", fmt.Sprintf("there are several connections to %s, so one must be named: %s", k.Name, strings.Join(names, ", "))
 	}
+}
+
+// connectionsOf returns the connections that are meant where none is named:
+// the one that bears the connector's name, else all of the connector.
+func (s *Set) connectionsOf(k *Connector) []string {
+	if c, ok := s.Connections[k.ID]; ok && c.Connector.ID == k.ID {
+		return []string{k.ID}
+	}
+	var names []string
+	for name, c := range s.Connections {
+		if c.Connector.ID == k.ID {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

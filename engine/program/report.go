@@ -17,6 +17,10 @@ import (
 type report struct {
 	list   *diag.List
 	failed bool
+	lost   lost
+	// unseen says of a step that an expression names and cannot see why it
+	// cannot, and what to do about it; "" where there is no such step.
+	unseen func(step string) (reason, hint string)
 }
 
 func (r *report) add(f diag.Finding) {
@@ -26,9 +30,13 @@ func (r *report) add(f diag.Finding) {
 	r.list.Add(f)
 }
 
+// follow notes that the file cannot be used because of something that has been
+// told where it stands: one cause, one finding.
+func (r *report) follow() { r.failed = true }
+
 // at adds a finding about a written scalar.
 func (r *report) at(t spec.Text, code, format string, args ...any) {
-	r.add(diag.Finding{Pos: t.Pos, Width: width(t.Value), Code: code, Message: fmt.Sprintf(format, args...)})
+	r.hinted(t, code, "", format, args...)
 }
 
 // hinted adds a finding about a written scalar with what is allowed there.
@@ -38,13 +46,22 @@ func (r *report) hinted(t spec.Text, code, hint, format string, args ...any) {
 
 // name adds a finding about a name that does not exist: `"tagz" what`, with
 // the names that do and the nearest of them as the fix. kind is the word for
-// such names in the plural hint, such as "field".
+// such names, such as "field".
 func (r *report) name(t spec.Text, code, kind, what string, valid []string) {
 	r.nameAt(t.Pos, t.Value, diag.Finding{
 		Code:    code,
 		Message: fmt.Sprintf("%q %s", t.Value, what),
 		Hint:    namesHint(kind, valid),
 	}, valid)
+}
+
+// local is name for what is declared in the same file.
+func (r *report) local(t spec.Text, code, kind, what string, valid []string) {
+	if r.lost.has(t.Value[strings.LastIndexByte(t.Value, '.')+1:], t.Pos) {
+		r.follow()
+		return
+	}
+	r.name(t, code, kind, what, valid)
 }
 
 func (r *report) nameAt(pos diag.Pos, got string, f diag.Finding, valid []string) {
@@ -66,13 +83,20 @@ const shown = 40
 // namesHint lists the names that are allowed: "fields: id, name".
 func namesHint(kind string, names []string) string {
 	if len(names) == 0 {
-		return "there are no " + kind + "s here"
+		return "there are no " + plural(kind) + " here"
 	}
 	list := strings.Join(names[:min(len(names), shown)], ", ")
 	if len(names) > shown {
 		list += fmt.Sprintf(" and %d more", len(names)-shown)
 	}
-	return kind + "s: " + list
+	return plural(kind) + ": " + list
+}
+
+func plural(noun string) string {
+	if strings.HasSuffix(noun, "s") {
+		return noun + "es"
+	}
+	return noun + "s"
 }
 
 func width(s string) int { return max(1, utf8.RuneCountInString(s)) }
@@ -104,44 +128,37 @@ func (r *report) problems(t spec.Text, offset int, src string, problems []expr.P
 		if p.Fix != "" {
 			f.Fix = replacement(f.Pos, f.Width, p.Fix)
 		}
-		r.add(f)
+		r.problem(f, strings.Trim(src[from:max(from, to)], "\"'`"))
 	}
+}
+
+// The codes of problems that say that a name does not exist.
+const (
+	codeUnknownField = "F301"
+	codeUnseenStep   = "F303"
+	codeUnknownStep  = "F304"
+)
+
+// problem adds a finding about an expression. name is what it speaks of.
+func (r *report) problem(f diag.Finding, name string) {
+	unknown := f.Code == codeUnknownField || f.Code == codeUnknownStep
+	if unknown && r.lost.has(name, f.Pos) {
+		r.follow()
+		return
+	}
+	if f.Code == codeUnknownStep && r.unseen != nil {
+		if reason, hint := r.unseen(name); reason != "" {
+			f.Code, f.Message, f.Hint, f.Fix = codeUnseenStep, reason, hint, nil
+		}
+	}
+	r.add(f)
 }
 
 // duration reads a duration such as 15m or 7d. What is wrong with it was a
 // finding of the parser.
 func (r *report) duration(t spec.Text) time.Duration {
-	d, _ := ParseDuration(t.Value)
+	d, _ := spec.ParseDuration(t.Value)
 	return d
-}
-
-// ParseDuration reads a duration of the languages: a whole number with one of
-// s, m, h, d, or several of them behind each other, such as "1h30m". "500ms"
-// is allowed too.
-func ParseDuration(text string) (time.Duration, error) {
-	var total time.Duration
-	rest := text
-	for rest != "" {
-		digits := 0
-		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-			digits++
-		}
-		letters := digits
-		for letters < len(rest) && (rest[letters] < '0' || rest[letters] > '9') {
-			letters++
-		}
-		n, err := strconv.Atoi(rest[:digits])
-		unit := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[rest[digits:letters]]
-		if err != nil || unit == 0 || n > 36500 && unit == 24*time.Hour {
-			return 0, fmt.Errorf("%q is not a duration such as 30s, 15m, 24h or 7d", text)
-		}
-		total += time.Duration(n) * unit
-		rest = rest[letters:]
-	}
-	if text == "" {
-		return 0, fmt.Errorf("an empty text is not a duration such as 30s, 15m, 24h or 7d")
-	}
-	return total, nil
 }
 
 func (r *report) number(t spec.Text, otherwise int) int {
@@ -168,4 +185,20 @@ func texts(ts []spec.Text) []string {
 		out = append(out, t.Value)
 	}
 	return out
+}
+
+// quoted lists names as a sentence does: "a", "b" and "c".
+func quoted(names []string) string {
+	var b strings.Builder
+	for i, n := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(n))
+	}
+	return b.String()
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"patchbay/engine/diag"
 	"patchbay/engine/expr"
@@ -115,12 +116,9 @@ func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, wa
 			sound = false
 			continue
 		}
-		if reason := notText(code.Type()); reason != "" {
+		if reason, hint := notText(p.Expr, code.Type()); reason != "" {
 			sound = false
-			r.add(diag.Finding{
-				Pos: t.At(p.Inner), Width: width(p.Expr), Code: "F351", Message: reason,
-				Hint: "inside a text, an expression must give text, a number or a boolean that is always there",
-			})
+			r.add(diag.Finding{Pos: t.At(p.Inner), Width: width(p.Expr), Code: "F351", Message: reason, Hint: hint})
 		}
 		v.Parts = append(v.Parts, Part{Code: code})
 	}
@@ -134,20 +132,28 @@ func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, wa
 	return v
 }
 
-// notText says why a value of the type cannot stand inside a text, "" if it can.
-func notText(t *value.Type) string {
-	if t.IsAny() {
-		return ""
-	}
-	if t.MayBeNil() {
-		return "this may be missing, and a text cannot hold what is missing; say what to put there instead with ?? \"…\""
+// notText says why the value of an expression cannot stand inside a text, ""
+// if it can, and what to write instead.
+func notText(src string, t *value.Type) (reason, hint string) {
+	switch {
+	case t.IsAny():
+		return "", ""
+	case t.MayBeNil():
+		return src + " may be missing, and nothing can stand in its place in a text",
+			"say what to write then:  ${{ " + src + " ?? \"…\" }}"
 	}
 	switch t.Kind {
-	case value.List, value.Object, value.Map, value.FileKind, value.SecretText:
-		return fmt.Sprintf("%s cannot stand inside a text", t)
+	case value.List:
+		hint = "join(" + src + ", \", \") makes one text of a list of texts"
+	case value.Object:
+		hint = "fields: " + strings.Join(t.FieldNames(), ", ")
+	case value.Map:
+		hint = "json(" + src + ") writes it out"
+	case value.FileKind, value.SecretText:
 	default:
-		return ""
+		return "", ""
 	}
+	return fmt.Sprintf("%s is %s, which cannot stand inside a text", src, withArticle(t.String())), hint
 }
 
 func (r *report) listTemplate(v *spec.Value, scope *expr.Scope, want *value.Type) *Value {
@@ -202,11 +208,12 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 	out := &Value{form: formObject}
 	t := &value.Type{Kind: value.Object}
 	sound := true
+	var meant []string // the fields that unknown names seem to stand for
 	for _, e := range entries {
 		fieldType, ok := r.wantedField(e.Key, want, noun)
 		if !ok {
 			sound = false
-			continue
+			meant = append(meant, diag.Nearest(e.Key.Value, want.FieldNames()))
 		}
 		field := r.template(e.Value, scope, fieldType)
 		if field == nil {
@@ -216,7 +223,7 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 		out.Object = append(out.Object, Named{Name: e.Key.Value, Value: field})
 		t.Fields = append(t.Fields, value.Field{Name: e.Key.Value, Type: field.Type})
 	}
-	if want != nil && want.Kind == value.Object && !r.complete(at, entries, want, noun) {
+	if want != nil && want.Kind == value.Object && !r.complete(at, entries, want, noun, meant) {
 		sound = false
 	}
 	if !sound {
@@ -240,38 +247,62 @@ func (r *report) wantedField(key spec.Text, want *value.Type, noun string) (*val
 		if owner == "" {
 			owner = "this object"
 		}
-		r.name(key, "F401", noun, fmt.Sprintf("is not %s %s of %s", article(noun), noun, owner), want.FieldNames())
+		r.name(key, "F401", noun, fmt.Sprintf("is not %s of %s", withArticle(noun), owner), want.FieldNames())
 		return nil, false
 	}
 	return f.Type, true
 }
 
-func article(noun string) string {
-	if noun == "input" || noun == "action" {
-		return "an"
+func withArticle(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an " + noun
 	}
-	return "a"
+	return "a " + noun
 }
 
-// complete reports the fields that are wanted and not written.
-func (r *report) complete(at *spec.Value, entries []spec.Entry, want *value.Type, noun string) bool {
-	ok := true
+// complete reports the fields that are wanted and not written, nor meant by a
+// name that has been told to be wrong.
+func (r *report) complete(at *spec.Value, entries []spec.Entry, want *value.Type, noun string, meant []string) bool {
+	var missing, hints []string
+	told := false
 	for _, f := range want.Fields {
 		written := slices.ContainsFunc(entries, func(e spec.Entry) bool { return e.Key.Value == f.Name })
-		if written || f.Type.IsAny() || f.Type.MayBeNil() {
-			continue
+		switch {
+		case written || f.Type.IsAny() || f.Type.MayBeNil():
+		case slices.Contains(meant, f.Name) || r.lost.has(f.Name, diag.Pos{}):
+			told = true
+		default:
+			missing = append(missing, f.Name)
+			hints = append(hints, describedField(f))
 		}
-		ok = false
-		hint := f.Help
-		if hint == "" {
-			hint = "it is of type " + f.Type.String()
-		}
-		r.add(diag.Finding{
-			Pos: at.Pos, Width: width(at.Text.Value), Code: "F402",
-			Message: fmt.Sprintf("the %s %q is missing", noun, f.Name), Hint: hint,
-		})
 	}
-	return ok
+	if told {
+		r.follow()
+	}
+	if len(missing) == 0 {
+		return !told
+	}
+	be := "is"
+	if len(missing) > 1 {
+		noun, be = noun+"s", "are"
+	}
+	r.add(diag.Finding{
+		Pos: at.Pos, Width: width(at.Text.Value), Code: "F402", Hint: strings.Join(hints, "\n"),
+		Message: fmt.Sprintf("the %s %s %s missing", noun, quoted(missing), be),
+	})
+	return false
+}
+
+// describedField says of a field what it is: "email: string, the address".
+func describedField(f value.Field) string {
+	text := f.Name + ": " + f.Type.String()
+	switch {
+	case f.Help != "":
+		text += ", " + f.Help
+	case f.Label != "":
+		text += ", " + f.Label
+	}
+	return text
 }
 
 // folded returns the constant that a list or object of constants is.

@@ -26,13 +26,13 @@ func newTypes(r *report, owner string, entries []spec.TypeEntry) *typeResolver {
 		if first, ok := t.defs[e.Name.Value]; ok {
 			r.add(diag.Finding{
 				Pos: e.Name.Pos, Width: width(e.Name.Value), Code: "C120",
-				Message: "the type \"" + e.Name.Value + "\" is declared twice",
+				Message: "there are two types with the name \"" + e.Name.Value + "\"", Hint: "give this one another name",
 				Related: []diag.Related{{Pos: first.Name.Pos, Message: "the first one"}},
 			})
 			continue
 		}
 		if _, ok := value.KindOf(e.Name.Value); ok {
-			r.at(e.Name, "C121", "%q is the name of a built-in type; give this one another name", e.Name.Value)
+			r.hinted(e.Name, "C121", "give this one another name", "%q is a type already, and cannot be declared again", e.Name.Value)
 			continue
 		}
 		t.defs[e.Name.Value] = e
@@ -103,7 +103,7 @@ func (t *typeResolver) typeOf(def spec.TypeDef) *value.Type {
 		if named := t.resolve(def.Type.Value); named != nil {
 			return named
 		}
-		t.report.name(def.Type, "C122", "type", "is not a type", t.names())
+		t.report.local(def.Type, "C122", "type", "is not a type", t.names())
 		return value.Of(value.Any)
 	}
 	made := &value.Type{Kind: kind}
@@ -121,7 +121,7 @@ func (t *typeResolver) typeOf(def spec.TypeDef) *value.Type {
 	case value.Enum:
 		made.Values = texts(def.Values)
 		if len(made.Values) == 0 {
-			t.report.hinted(def.Type, "C123", "values: [draft, live]", "an enum needs its values")
+			t.report.hinted(def.Type, "C123", "values: [draft, live]", "an enum needs the values that are allowed")
 		}
 	default:
 	}
@@ -193,6 +193,9 @@ func (t *typeResolver) input(f spec.Field, scope *expr.Scope) *Input {
 	}
 	if f.Default != nil {
 		in.Default = t.report.template(f.Default, scope, in.Type)
+		if in.Default == nil {
+			in.Default = Constant(nil, value.Of(value.Any)) // there is one, and what is wrong with it has been told
+		}
 	}
 	return in
 }

@@ -19,7 +19,7 @@ import (
 func (x *execution) action(ctx context.Context, s *program.Step, f *frame, path string) *end {
 	a := &attempts{x: x, s: s, path: path, policy: policyOf(s)}
 	if past, ok := x.state.Step(path); ok {
-		a.made, a.waits = past.Attempts, past.Attempts
+		a.made, a.waits = past.Attempts-past.Limited, past.Attempts
 		if e := a.resume(past); e != nil {
 			return e
 		}
@@ -29,7 +29,7 @@ func (x *execution) action(ctx context.Context, s *program.Step, f *frame, path 
 		return e
 	}
 	for {
-		output, e, again := a.once(ctx, c)
+		output, e, again := a.once(ctx, f, c)
 		if again {
 			continue
 		}
@@ -72,23 +72,34 @@ func (a *attempts) resume(past *journal.StepState) *end {
 		return &end{kind: suspended, until: past.NotBefore}
 	}
 	a.intent = past.FirstIntent
-	if !past.Unsettled() {
+	switch {
+	case a.mayRepeat(time.Now()):
+		return nil
+	case past.Unsettled():
+		return a.unknown("the run was interrupted while the request was under way")
+	case past.Failure != nil && past.Failure.Unsettled:
+		// The next attempt was meant to come while the vendor knew the key.
+		return a.reopen(past.Failure, nil)
+	default:
 		return nil
 	}
-	if a.mayRepeat() {
-		return nil
-	}
-	return a.unknown("the run was interrupted while the request was under way")
 }
 
 // mayRepeat reports whether a request whose outcome is unknown may be sent
-// again: where a repeat changes nothing, or the vendor still knows its key.
-func (a *attempts) mayRepeat() bool {
+// again at that time: where a repeat changes nothing, or the vendor still
+// knows its key.
+func (a *attempts) mayRepeat(at time.Time) bool {
 	action := a.s.Action
 	if action.Repeatable() {
 		return true
 	}
-	return action.Repeat.Header != "" && time.Since(a.intent) < action.Repeat.For
+	return action.Repeat.Header != "" && at.Sub(a.intent) < action.Repeat.For
+}
+
+// reopen puts the intent behind an attempt again: what came of it is open.
+func (a *attempts) reopen(failure *value.Failure, sent *journal.Exchange) *end {
+	a.x.record(journal.Event{Kind: journal.Intent, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Request: sent})
+	return a.unknown(failure.Message)
 }
 
 func (a *attempts) unknown(why string) *end {
@@ -132,7 +143,7 @@ func (a *attempts) key() string {
 }
 
 // once makes one attempt. It reports whether another follows at once.
-func (a *attempts) once(ctx context.Context, c Call) (any, *end, bool) {
+func (a *attempts) once(ctx context.Context, f *frame, c Call) (any, *end, bool) {
 	if e := a.ready(ctx, c); e != nil {
 		return nil, e, false
 	}
@@ -142,7 +153,7 @@ func (a *attempts) once(ctx context.Context, c Call) (any, *end, bool) {
 	}
 	output, sent, err := a.x.runner.opt.Call(attempt, c)
 	cancel()
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil && err != nil && !errors.Is(context.Cause(ctx), errTime) {
 		// The engine is stopping: the intent, if there is one, tells the next
 		// worker what was under way.
 		return nil, abort(ctx.Err()), false
@@ -152,7 +163,7 @@ func (a *attempts) once(ctx context.Context, c Call) (any, *end, bool) {
 		e, again := a.failed(ctx, failureOf(err, c.Action), sent)
 		return nil, e, again
 	}
-	return output, a.succeeded(ctx, output, sent), false
+	return output, a.succeeded(ctx, f, output, sent), false
 }
 
 func failureOf(err error, action *program.Action) *value.Failure {
@@ -208,12 +219,12 @@ func (a *attempts) intend(ctx context.Context, c Call) error {
 	return a.x.flush(ctx)
 }
 
-func (a *attempts) succeeded(ctx context.Context, output any, sent *journal.Exchange) *end {
+func (a *attempts) succeeded(ctx context.Context, f *frame, output any, sent *journal.Exchange) *end {
 	e := journal.Event{
 		Kind: journal.Done, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Data: output, Request: sent,
 	}
 	a.x.mu.Lock()
-	a.x.recordLocked(e)
+	f.now = a.x.recordLocked(e)
 	if a.s.Action.Effect == program.EffectRead {
 		a.x.fresh = true
 	}
@@ -231,19 +242,17 @@ func (a *attempts) succeeded(ctx context.Context, output any, sent *journal.Exch
 // question to a person, or the failure of the step.
 func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *journal.Exchange) (*end, bool) {
 	failure.Step = a.path
-	if failure.Unsettled && !a.mayRepeat() {
-		a.x.record(journal.Event{Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent})
-		// The intent stands behind the attempt again: what happened is open.
-		a.x.record(journal.Event{Kind: journal.Intent, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Request: sent})
-		return a.unknown(failure.Message), false
-	}
-	if !a.again(failure) {
-		return &end{kind: failed, failure: failure}, false
-	}
 	now := time.Now()
 	until := now.Add(a.backoff())
 	if failure.NotBefore.After(until) {
 		until = failure.NotBefore
+	}
+	if failure.Unsettled && !a.mayRepeat(until) {
+		a.x.record(journal.Event{Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent})
+		return a.reopen(failure, sent), false
+	}
+	if !a.again(failure) {
+		return &end{kind: failed, failure: failure}, false
 	}
 	a.x.record(journal.Event{
 		Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Until: until, Request: sent,
@@ -255,7 +264,7 @@ func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *jou
 	case <-a.x.runner.stopping:
 		return abort(errStopping), false
 	case <-ctx.Done():
-		return abort(ctx.Err()), false
+		return cut(ctx), false
 	case <-time.After(until.Sub(now)):
 		return nil, true
 	}

@@ -44,6 +44,7 @@ const (
 	failed                   // a step failed for good
 	suspended                // nothing to do before until
 	unsettled                // a write without a known outcome
+	timedOut                 // the time of a step around this place is over
 	aborted                  // the worker must let go: err
 )
 
@@ -56,6 +57,9 @@ type frame struct {
 	names map[string]any
 	path  string // "" or ends in a separator
 	last  any    // what the latest step gave
+	// now is what now() answers: when the step before this place came to its
+	// end. It stands in the journal, so that a repeat says the same words.
+	now time.Time
 }
 
 // inner returns a frame whose outputs can be added to without the outer one
@@ -72,7 +76,7 @@ func (f *frame) inner(path string) *frame {
 		}
 		names[k] = m
 	}
-	return &frame{flow: f.flow, names: names, path: path}
+	return &frame{flow: f.flow, names: names, path: path, now: f.now}
 }
 
 func (f *frame) set(name, id string, v any) {
@@ -94,7 +98,7 @@ func (f *frame) merge(branch *frame) {
 func (x *execution) walk(ctx context.Context) error {
 	f := x.topFrame()
 	if began, ok := x.state.Data.(map[string]any); ok {
-		f.names["inputs"], f.names["vars"] = began["inputs"], began["vars"]
+		f.names["inputs"], f.names["vars"], f.now = began["inputs"], began["vars"], x.state.BegunAt
 	} else if done, err := x.begin(ctx, f); done || err != nil {
 		return err
 	}
@@ -138,6 +142,7 @@ func (x *execution) connectionOf(use *program.Use) string { return use.Connectio
 // begin checks the conditions of the flow and computes its inputs and vars.
 // It reports whether the run has ended with that.
 func (x *execution) begin(ctx context.Context, f *frame) (bool, error) {
+	f.now = present()
 	inputs, err := program.FillInputs(x.flow.Inputs, x.run.Inputs)
 	if err != nil {
 		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "%s", err)})
@@ -154,7 +159,7 @@ func (x *execution) begin(ctx context.Context, f *frame) (bool, error) {
 	if err != nil {
 		return true, x.finish(ctx, f, &end{kind: failed, failure: value.Fail(value.ClassInvalid, "vars: %s", err)})
 	}
-	x.record(journal.Event{Kind: journal.Began, Data: map[string]any{"inputs": inputs, "vars": vars}})
+	x.record(journal.Event{At: f.now, Kind: journal.Began, Data: map[string]any{"inputs": inputs, "vars": vars}})
 	return false, nil
 }
 
@@ -301,21 +306,26 @@ func (x *execution) refuse(ctx context.Context, cause error) error {
 	return journal.ErrStaleEpoch // nothing more to do with this run
 }
 
-// record notes an event; it is on disk with the next flush.
-func (x *execution) record(e journal.Event) {
+// present is the time of now, as the journal gives it back.
+func present() time.Time { return time.Now().Round(0).UTC() }
+
+// record notes an event; it is on disk with the next flush. It returns when
+// the event happened.
+func (x *execution) record(e journal.Event) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.recordLocked(e)
+	return x.recordLocked(e)
 }
 
-func (x *execution) recordLocked(e journal.Event) {
+func (x *execution) recordLocked(e journal.Event) time.Time {
 	if e.At.IsZero() {
-		e.At = time.Now()
+		e.At = present()
 	}
 	x.pending = append(x.pending, e)
 	if x.runner.opt.Observe != nil {
 		x.runner.opt.Observe(x.run, e)
 	}
+	return e.At
 }
 
 // flush brings what was recorded to disk.
@@ -328,13 +338,27 @@ func (x *execution) flush(ctx context.Context) error {
 	return x.appendLocked(ctx, journal.Progress{Status: journal.Running})
 }
 
+// appendLocked writes progress. What has happened is written even when the
+// worker is told to stop, and tried again while the disk takes nothing: a write
+// whose outcome is lost would have to be asked about.
 func (x *execution) appendLocked(ctx context.Context, p journal.Progress) error {
 	p.Run, p.Epoch, p.Events = x.run.ID, x.run.Epoch, x.pending
-	if err := x.runner.opt.Store.Append(ctx, p); err != nil {
-		return err
+	giveUp := time.Now().Add(unwritten)
+	for {
+		err := x.runner.opt.Store.Append(context.WithoutCancel(ctx), p)
+		if errors.Is(err, journal.ErrUnavailable) && ctx.Err() == nil && time.Now().Before(giveUp) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pauseUnwritten):
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		x.pending, x.fresh = nil, false
+		return nil
 	}
-	x.pending, x.fresh = nil, false
-	return nil
 }
 
 // close writes the end of the run.
@@ -358,7 +382,7 @@ func (x *execution) release(ctx context.Context, s journal.Status, due time.Time
 // env is what an expression at this place is evaluated with.
 func (x *execution) env(f *frame, place string) *expr.Env {
 	return &expr.Env{
-		Names: f.names, Now: time.Now(),
+		Names: f.names, Now: f.now,
 		Place: x.runner.opt.Identity + "/" + strconv.FormatInt(x.run.ID, 10) + "/" + f.path + place,
 	}
 }

@@ -89,6 +89,10 @@ const (
 	grace = 10 * time.Second
 	// idle is how long the runner sleeps at the most before it looks again.
 	idle = time.Minute
+	// unwritten is how long a worker keeps what it cannot write down: less
+	// than is left of its lease if that cannot be extended either.
+	unwritten      = lease - heartbeat - 5*time.Second
+	pauseUnwritten = 250 * time.Millisecond
 )
 
 // errStopping lets go of a run because the runner stops.
@@ -129,8 +133,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		close(r.stopping)
 		time.AfterFunc(grace, cutOff)
 	})
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
+	workers.Go(func() { r.keepLeases(ctx) })
 	for {
 		claimed, err := r.claim(ctx, hard, &workers)
 		if err != nil && ctx.Err() == nil {
@@ -145,12 +148,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-r.opt.Notify:
 		case <-r.freed:
 		case <-timer.C:
-		case <-beat.C:
-			r.extend(ctx)
 		}
 		timer.Stop()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end of ctx is the end of the work, not an error
+			return nil
 		}
 	}
 }
@@ -209,6 +210,20 @@ func (r *Runner) letGo(run int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.live, run)
+}
+
+// keepLeases renews the leases until ctx ends, however much there is to claim.
+func (r *Runner) keepLeases(ctx context.Context) {
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			r.extend(ctx)
+		}
+	}
 }
 
 // extend renews the leases of all runs under way.

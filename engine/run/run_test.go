@@ -305,3 +305,36 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 	out, err := value.Normalize(v)
 	return out, nil, err
 }
+
+// TestRateLimit lets a step meet more rate limits than it has tries, with
+// waits that are rows: none of them uses up a try.
+func TestRateLimit(t *testing.T) {
+	parts := map[string]string{
+		"main.yaml": `flow: 1
+name: Limits
+triggers:
+  - on_demand: {}
+steps:
+  - action: svc.send
+    retry: { max: 1, wait: 20s, backoff: fixed }
+    with: { text: hello }
+`,
+		"answers": `send !rate_limit slow down
+send !rate_limit slow down
+send !rate_limit slow down
+send !transient busy
+send {"id": "m1"}
+`,
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, parts)
+		b.start(t, "")
+		r, err := b.store.RunByID(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Status != journal.Succeeded || len(b.service.log) != 5 {
+			t.Errorf("run = %s %s after %d requests, want succeeded after 5", r.Status, r.Reason, len(b.service.log))
+		}
+	})
+}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ func (x *execution) interrupted(ctx context.Context) *end {
 	case <-x.runner.stopping:
 		return abort(errStopping)
 	case <-ctx.Done():
-		return abort(ctx.Err())
+		return cut(ctx)
 	default:
 		return nil
 	}
@@ -41,29 +42,47 @@ func (x *execution) step(ctx context.Context, s *program.Step, f *frame) *end {
 	path := f.path + s.Path
 	f.set("steps", s.ID, nil)
 	f.last = nil
-	if past, ok := x.state.Step(path); ok {
-		switch past.Outcome {
-		case journal.Done:
-			f.set("steps", s.ID, past.Output)
-			f.last = past.Output
-			if s.Kind != program.DoParallel && s.Kind != program.DoSwitch {
-				return x.ended(s, past.Reason)
-			}
-			// What its branches gave is found again by walking through them.
-		case journal.Skipped:
-			return nil
-		case journal.Caught:
-			x.caught(s, f, past.Failure)
-			return nil
-		case journal.Failed:
-			return &end{kind: failed, failure: past.Failure}
-		default:
+	past, known := x.state.Step(path)
+	if known {
+		if e, over := x.passBy(s, f, past); over {
+			return e
 		}
 	}
-	if skip, e := x.skips(s, f, path); skip || e != nil {
-		return e
+	// Where the step was begun before, its condition was true.
+	if !known {
+		if skip, e := x.skips(s, f, path); skip || e != nil {
+			return e
+		}
 	}
-	return x.settle(x.do(ctx, s, f, path), s, f, path)
+	return x.settle(x.perform(ctx, s, f, path), s, f, path)
+}
+
+// passBy takes over the outcome that the journal has for a step. It reports
+// whether there is nothing more to do about it.
+func (x *execution) passBy(s *program.Step, f *frame, past *journal.StepState) (*end, bool) {
+	if past.Outcome == journal.Done && len(s.Branches) > 0 {
+		// What its branches gave is found again by walking through them.
+		f.set("steps", s.ID, past.Output)
+		return nil, false
+	}
+	if past.Ended() {
+		f.now = past.EndedAt
+	}
+	switch past.Outcome {
+	case journal.Done:
+		f.set("steps", s.ID, past.Output)
+		f.last = past.Output
+		return x.ended(s, past.Reason), true
+	case journal.Skipped:
+		return nil, true
+	case journal.Caught:
+		x.caught(s, f, past.Failure)
+		return nil, true
+	case journal.Failed:
+		return &end{kind: failed, failure: past.Failure}, true
+	default:
+		return nil, false
+	}
 }
 
 // ended returns the end that a stop or fail step stands for.
@@ -89,7 +108,7 @@ func (x *execution) skips(s *program.Step, f *frame, path string) (bool, *end) {
 	if ok {
 		return false, nil
 	}
-	x.record(journal.Event{Kind: journal.Skipped, Path: path, Text: s.If.Explain(env)})
+	f.now = x.record(journal.Event{Kind: journal.Skipped, Path: path, Text: s.If.Explain(env)})
 	return true, nil
 }
 
@@ -102,11 +121,11 @@ func (x *execution) settle(e *end, s *program.Step, f *frame, path string) *end 
 		e.failure.Step = path
 	}
 	if s.Continue {
-		x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure})
+		f.now = x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure})
 		x.caught(s, f, e.failure)
 		return nil
 	}
-	x.record(journal.Event{Kind: journal.Failed, Path: path, Failure: e.failure})
+	f.now = x.record(journal.Event{Kind: journal.Failed, Path: path, Failure: e.failure})
 	return e
 }
 
@@ -117,13 +136,37 @@ func (x *execution) caught(s *program.Step, f *frame, failure *value.Failure) {
 	x.partly = true
 }
 
+// errTime ends a step that has steps inside when its time is over.
+var errTime = errors.New("the time of the step is over")
+
+// perform does the step, within its time if it has one. An action minds its
+// time itself: it is that of one attempt.
+func (x *execution) perform(ctx context.Context, s *program.Step, f *frame, path string) *end {
+	if s.Timeout == 0 || s.Kind == program.DoAction {
+		return x.do(ctx, s, f, path)
+	}
+	timed, cancel := context.WithTimeoutCause(ctx, s.Timeout, errTime)
+	defer cancel()
+	e := x.do(timed, s, f, path)
+	if e == nil || e.kind != timedOut {
+		return e
+	}
+	if ctx.Err() != nil {
+		return cut(ctx)
+	}
+	return &end{kind: failed, failure: value.Fail(value.ClassTransient, "the step took longer than its timeout of %s", s.Timeout)}
+}
+
+// cut is the end of what ctx does not let go on.
+func cut(ctx context.Context) *end {
+	if errors.Is(context.Cause(ctx), errTime) {
+		return &end{kind: timedOut, err: errTime}
+	}
+	return abort(ctx.Err())
+}
+
 // do does what the step says.
 func (x *execution) do(ctx context.Context, s *program.Step, f *frame, path string) *end {
-	if s.Timeout > 0 && s.Kind != program.DoAction {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.Timeout)
-		defer cancel()
-	}
 	switch s.Kind {
 	case program.DoAction:
 		return x.action(ctx, s, f, path)
@@ -156,7 +199,7 @@ func broken(format string, args ...any) *end {
 
 // done notes that a step ended well, and what it gave.
 func (x *execution) done(s *program.Step, f *frame, path string, output any) *end {
-	x.record(journal.Event{Kind: journal.Done, Path: path, Data: output})
+	f.now = x.record(journal.Event{Kind: journal.Done, Path: path, Data: output})
 	f.set("steps", s.ID, output)
 	f.last = output
 	return nil
@@ -183,7 +226,7 @@ func (x *execution) stop(s *program.Step, f *frame, path string) *end {
 	if s.Kind == program.DoFail {
 		return broken("%s", reason)
 	}
-	x.record(journal.Event{Kind: journal.Done, Path: path, Text: reason})
+	f.now = x.record(journal.Event{Kind: journal.Done, Path: path, Text: reason})
 	return &end{kind: stopped, reason: reason}
 }
 
@@ -243,6 +286,7 @@ func (x *execution) choose(ctx context.Context, s *program.Step, f *frame, path 
 // finishBranches notes the end of a step with branches, once.
 func (x *execution) finishBranches(s *program.Step, f *frame, path string) *end {
 	if past, ok := x.state.Step(path); ok && past.Outcome == journal.Done {
+		f.now = past.EndedAt
 		return nil
 	}
 	return x.done(s, f, path, nil)
@@ -268,12 +312,12 @@ func (x *execution) parallel(ctx context.Context, s *program.Step, f *frame, pat
 }
 
 // first returns the end that counts of several that happened side by side: an
-// abort before anything else, then what is unsettled, then waits (the
-// earliest), then failures and stops: while one branch waits, the run has not
-// ended yet.
+// abort before anything else, then what is unsettled, then the end of the time,
+// then waits (the earliest), then failures and stops: while one branch waits,
+// the run has not ended yet.
 func first(ends []*end) *end {
 	var out *end
-	for _, kind := range []endKind{aborted, unsettled, suspended, failed, stopped} {
+	for _, kind := range []endKind{aborted, unsettled, timedOut, suspended, failed, stopped} {
 		for _, e := range ends {
 			if e == nil || e.kind != kind {
 				continue
@@ -354,7 +398,7 @@ func (t *turns) run(ctx context.Context) {
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		t.ends = append(t.ends, abort(ctx.Err()))
+		t.ends = append(t.ends, cut(ctx))
 	}
 }
 
@@ -402,7 +446,7 @@ func (x *execution) call(ctx context.Context, s *program.Step, f *frame, path st
 	}
 	with, _ := given.(map[string]any)
 	in := x.topFrame()
-	in.flow, in.path = callee, path+"/"
+	in.flow, in.path, in.now = callee, path+"/", f.now
 	in.names["flow"] = map[string]any{"id": callee.ID, "name": callee.Name}
 	in.names["connection"] = x.connections(callee)
 	in.names["trigger"] = map[string]any{"id": "on_demand", "time": x.run.Created.Format(time.RFC3339Nano)}

@@ -86,19 +86,17 @@ func (st *stage) signIn(q url.Values) string {
 
 // code gives a code for a sign-in that was allowed.
 func (s *Sandbox) code(r *http.Request, st *stage, q url.Values) string {
-	v := s.service(st.connector.ID)
+	v, ctx, now, text := s.service(st.connector.ID), contextOf(r), s.now(), secretText()
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	ctx := contextOf(r)
 	v.load(ctx)
-	now := s.now()
 	v.grants.prune(now)
-	text := secretText()
 	v.grants.Codes[text] = codeGrant{
 		Client: q.Get("client_id"), Redirect: q.Get("redirect_uri"), Scope: q.Get("scope"),
 		Challenge: q.Get("code_challenge"), Method: q.Get("code_challenge_method"), Until: now.Add(codeLife),
 	}
-	v.changed(ctx, now)
+	change := v.change()
+	v.mu.Unlock()
+	v.keep(ctx, change, now)
 	return text
 }
 

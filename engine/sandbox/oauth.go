@@ -126,15 +126,16 @@ func (s *Sandbox) grant(ctx context.Context, st *stage, v *service, r *http.Requ
 		}
 	}
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.load(ctx)
 	v.grants.prune(now)
 	t := &tokenRequest{stage: st, service: v, form: form, now: now}
 	body, refused := t.answer(r)
+	change := v.change()
+	v.mu.Unlock()
 	if refused != nil {
 		return refused.status, map[string]any{"error": refused.code, "error_description": refused.description}
 	}
-	v.changed(ctx, now)
+	v.keep(ctx, change, now)
 	return http.StatusOK, body
 }
 

@@ -35,6 +35,7 @@ type performance struct {
 	origin  string
 	now     time.Time
 	effect  Effect
+	change  int // of the service, where the request made one
 	header  http.Header
 }
 
@@ -58,6 +59,9 @@ func (s *Sandbox) play(ctx context.Context, st *stage, r *http.Request, path, or
 		out = p.refused(unknown(req, allowed))
 	default:
 		out = p.perform(ctx, action, wrong)
+		if p.effect.Done {
+			p.service.keep(ctx, p.change, p.now)
+		}
 		if fault != nil {
 			out = p.spoil(out, fault)
 		}
@@ -133,7 +137,7 @@ func (p *performance) perform(ctx context.Context, a *program.Action, wrong *pro
 		}
 		v.remember(key, reply{Status: out.status, Body: out.body, Until: p.now.Add(memory)}, p.now)
 	}
-	v.changed(ctx, p.now)
+	p.change = v.change()
 	return out
 }
 

@@ -100,7 +100,7 @@ func (s *Sandbox) Reset(ctx context.Context) error {
 	s.effects.clear()
 	s.mails.clear()
 	for _, v := range services {
-		if err := v.reset(ctx); err != nil {
+		if err := v.reset(ctx, s.now()); err != nil {
 			return fmt.Errorf("reset sandbox %s: %w", v.id, err)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Sandbox) Flush(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	for _, v := range services {
-		if err := v.flush(ctx); err != nil {
+		if err := v.flush(ctx, s.now()); err != nil {
 			return fmt.Errorf("keep sandbox %s: %w", v.id, err)
 		}
 	}

@@ -18,6 +18,8 @@ type service struct {
 	state State
 	log   *slog.Logger
 
+	saving sync.Mutex // held while a document is written; taken before mu
+
 	mu      sync.Mutex
 	loaded  bool
 	stores  map[string]*records
@@ -25,7 +27,8 @@ type service struct {
 	grants  grants
 	made    int // how many identifiers were made: no two are alike
 	budgets map[string]*window
-	dirty   bool
+	changes int // counted
+	kept    int // the changes that are saved
 	saved   time.Time
 	size    int // of the document when it was last saved
 }
@@ -114,58 +117,86 @@ func (v *service) load(ctx context.Context) {
 	v.made = kept.Made
 }
 
-// changed keeps what has changed. The caller holds the lock.
-func (v *service) changed(ctx context.Context, now time.Time) {
-	v.dirty = true
-	if v.size > largeDocument && now.Sub(v.saved) < savingPause {
-		return
-	}
-	if err := v.save(ctx); err != nil {
-		v.log.Warn("sandbox state not kept", "connector", v.id, "error", err)
-	}
-	v.saved = now
+// change notes a change and returns its number, for [service.keep]. The caller
+// holds the lock.
+func (v *service) change() int {
+	v.changes++
+	return v.changes
 }
 
-func (v *service) save(ctx context.Context) error {
-	if v.state == nil || !v.dirty {
-		return nil
+// keep saves the service unless a save since the change of that number did. It
+// is called without the lock, after what was changed: many changes at once
+// share a save. A large service is not saved each time, see [Sandbox.Flush].
+func (v *service) keep(ctx context.Context, change int, now time.Time) {
+	if v.state == nil {
+		return
 	}
-	kept := serviceJSON{Stores: map[string]storeJSON{}, Replies: v.replies, Grants: v.grants, Made: v.made}
-	for name, r := range v.stores {
-		items, err := value.Encode(r.items)
-		if err != nil {
-			return err
-		}
-		kept.Stores[name] = storeJSON{Fixture: r.fixture, Items: items}
+	v.saving.Lock()
+	defer v.saving.Unlock()
+	v.mu.Lock()
+	enough := v.kept >= change || v.size > largeDocument && now.Sub(v.saved) < savingPause
+	v.mu.Unlock()
+	if enough {
+		return
 	}
-	data, err := json.Marshal(kept)
+	if err := v.save(ctx, now); err != nil {
+		v.log.Warn("sandbox state not kept", "connector", v.id, "error", err)
+	}
+}
+
+// save writes the document. The caller holds the lock saving, and not mu.
+func (v *service) save(ctx context.Context, now time.Time) error {
+	v.mu.Lock()
+	change := v.changes
+	data, err := v.encoded()
+	v.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	v.size = len(data)
 	// What the vendor has done is done, even if the client hangs up meanwhile.
 	if err := v.state.Save(context.WithoutCancel(ctx), v.document(), data); err != nil {
 		return err
 	}
-	v.dirty = false
+	v.mu.Lock()
+	v.kept, v.size, v.saved = change, len(data), now
+	v.mu.Unlock()
 	return nil
 }
 
-func (v *service) flush(ctx context.Context) error {
+func (v *service) encoded() ([]byte, error) {
+	kept := serviceJSON{Stores: map[string]storeJSON{}, Replies: v.replies, Grants: v.grants, Made: v.made}
+	for name, r := range v.stores {
+		items, err := value.Encode(r.items)
+		if err != nil {
+			return nil, err
+		}
+		kept.Stores[name] = storeJSON{Fixture: r.fixture, Items: items}
+	}
+	return json.Marshal(kept)
+}
+
+// flush saves what has changed and was not saved yet.
+func (v *service) flush(ctx context.Context, now time.Time) error {
+	v.saving.Lock()
+	defer v.saving.Unlock()
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.save(ctx)
+	clean := v.kept == v.changes || v.state == nil
+	v.mu.Unlock()
+	if clean {
+		return nil
+	}
+	return v.save(ctx, now)
 }
 
 // reset brings the service back to its fixtures. The count of identifiers goes
 // on, so that none comes a second time.
-func (v *service) reset(ctx context.Context) error {
+func (v *service) reset(ctx context.Context, now time.Time) error {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.load(ctx)
 	v.empty()
-	v.dirty = true
-	return v.save(ctx)
+	v.change()
+	v.mu.Unlock()
+	return v.flush(ctx, now)
 }
 
 // store returns the records of a store: those of the fixture at first, and

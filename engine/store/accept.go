@@ -104,7 +104,39 @@ func (a *acceptance) storeOne(t *tx, i int) (journal.Accepted, error) {
 			return journal.Accepted{}, err
 		}
 	}
-	return journal.Accepted{Run: id}, t.queue(id, arrival, event, inputs)
+	skip, err := t.makeRoom(arrival)
+	if err != nil {
+		return journal.Accepted{}, err
+	}
+	if err := t.queue(id, arrival, event, inputs); err != nil {
+		return journal.Accepted{}, err
+	}
+	if skip {
+		err = t.breakOff(id, journal.SkippedStatus, "an earlier run of this flow was still at work")
+	}
+	return journal.Accepted{Run: id}, err
+}
+
+// makeRoom treats the earlier runs of the arrival's queue as it asks for. It
+// reports whether the arrival's own run is to be skipped.
+func (t *tx) makeRoom(a *journal.Arrival) (skip bool, err error) {
+	if a.Busy == journal.Wait {
+		return false, nil
+	}
+	for {
+		var earlier int64
+		found, err := t.get(`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 limit 1`,
+			[]any{a.Flow, a.Queue}, &earlier)
+		if err != nil || !found {
+			return false, err
+		}
+		if a.Busy == journal.Skip {
+			return true, nil
+		}
+		if err := t.breakOff(earlier, journal.Cancelled, "a newer event began the flow anew"); err != nil {
+			return false, err
+		}
+	}
 }
 
 // payload returns the row that holds the text, which equal texts of one Accept share.

@@ -60,27 +60,31 @@ func (s *Store) Append(ctx context.Context, p journal.Progress) error {
 
 // Cancel ends a run that has not ended. A worker that holds it loses its lease.
 func (s *Store) Cancel(ctx context.Context, id int64) error {
-	now := time.Now().UTC()
-	c, err := newChange(journal.Progress{
-		Status: journal.Cancelled,
-		Events: []journal.Event{{At: now, Kind: journal.Ended, Status: journal.Cancelled}},
-	})
-	if err == nil {
-		err = s.perform(ctx, func(t *tx) error {
-			r, err := t.standing(id)
-			if err != nil {
-				return err
-			}
-			if r.ended != 0 {
-				return journal.ErrEnded
-			}
-			if err := t.apply(&r, c); err != nil {
-				return err
-			}
-			return t.exec(`update run set epoch = epoch + 1 where id = ?`, id)
-		})
-	}
+	err := s.perform(ctx, func(t *tx) error { return t.breakOff(id, journal.Cancelled, "") })
 	return wrap(err, "cancel run %d", id)
+}
+
+// breakOff brings a run to an end that it did not come to by itself. A worker that
+// holds it loses its lease.
+func (t *tx) breakOff(id int64, status journal.Status, reason string) error {
+	c, err := newChange(journal.Progress{
+		Status: status, Reason: reason,
+		Events: []journal.Event{{At: time.Now().UTC(), Kind: journal.Ended, Status: status, Text: reason}},
+	})
+	if err != nil {
+		return err
+	}
+	r, err := t.standing(id)
+	if err != nil {
+		return err
+	}
+	if r.ended != 0 {
+		return journal.ErrEnded
+	}
+	if err := t.apply(&r, c); err != nil {
+		return err
+	}
+	return t.exec(`update run set epoch = epoch + 1 where id = ?`, id)
 }
 
 // Reopen queues a run again that has ended, or whose outcome is unknown. The

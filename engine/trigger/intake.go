@@ -93,11 +93,25 @@ const (
 	queueOfUnknown = "unknown"
 )
 
+// busy returns what a mode means for an event that finds the flow at work.
+func busy(m program.Mode) journal.Busy {
+	switch m {
+	case program.Single:
+		return journal.Skip
+	case program.Restart:
+		return journal.Cancel
+	default:
+		return journal.Wait
+	}
+}
+
 // Queue returns the text that goes into the Queue of an arrival: runs of the
 // flow with the same text run one after the other, with "" at the same time.
 // An error says why queue_by gave nothing; the text returned beside it can be
-// used, and puts all such runs into one queue.
+// used, and puts all such runs into one queue. Busy of the arrival is set to
+// what the mode of the flow means.
 func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
+	a.Busy = busy(flow.Mode)
 	switch {
 	case flow.Mode == program.Parallel || flow.Mode == "":
 		return "", nil

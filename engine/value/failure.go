@@ -32,7 +32,7 @@ func Classes() []Class {
 
 // Failure is how one attempt, one step or one run went wrong, in words for a
 // person and in a form that can be stored. It never holds a secret.
-type Failure struct {
+type Failure struct { //nolint:errname // the word of the project for it
 	Class   Class  `json:"class"`
 	Message string `json:"message"`          // one sentence, the vendor's own where there is one
 	Action  string `json:"action,omitempty"` // "ghl.contacts.add_tags"

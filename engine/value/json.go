@@ -68,7 +68,7 @@ func Encode(v any) ([]byte, error) {
 // anything that has no such form, a [Secret] among them.
 func Normalize(v any) (any, error) { return normalize(v, 0) }
 
-func normalize(v any, depth int) (any, error) { //nolint:gocognit // a flat switch over the forms of a value
+func normalize(v any, depth int) (any, error) {
 	if depth > MaxDepth {
 		return nil, fmt.Errorf("value nests deeper than %d", MaxDepth)
 	}

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"patchbay/engine/call"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// call makes one call outside of any flow. The answer is 200 when the call was
+// made, whatever the service said to it.
+func (c *Console) call(w http.ResponseWriter, r *http.Request) {
+	var req CallRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	set := c.opt.Catalog.Set()
+	action, hint, ok := set.FindAction(req.Action)
+	if !ok {
+		fail(w, http.StatusNotFound, "there is no action "+strconv.Quote(req.Action), hint)
+		return
+	}
+	conn, reason, hint := c.connectionFor(r, set, action.Connector, req.Connection)
+	if reason != "" {
+		fail(w, http.StatusUnprocessableEntity, reason, hint)
+		return
+	}
+	input, err := object(req.With)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, "with: "+err.Error(), "")
+		return
+	}
+	res, err := c.opt.Calls.Do(r.Context(), call.Request{
+		Action: action, Connection: conn, Input: input, Op: call.Op{Path: "call/" + strconv.FormatInt(time.Now().UnixNano(), 36)},
+	})
+	out := CallAnswer{Output: res.Output, Request: res.Exchange}
+	if err != nil {
+		failure, ok := errors.AsType[*value.Failure](err)
+		if !ok {
+			failure = value.Fail(value.ClassUnknown, "%s", err)
+		}
+		out.Failure = failure
+	}
+	answer(w, http.StatusOK, out)
+}
+
+// connectionFor returns the connection of that name, or the connector's
+// default one: the one that bears its name, else the only one.
+func (c *Console) connectionFor(r *http.Request, set *program.Set, k *program.Connector, name string) (conn *program.Connection, reason, hint string) {
+	if name == "" {
+		if name, reason = set.DefaultConnection(k); reason != "" || name == "" {
+			return nil, reason, ""
+		}
+	}
+	conn, ok := c.opt.Connection(r.Context(), name)
+	if !ok {
+		names := slices.Sorted(maps.Keys(set.Connections))
+		return nil, "there is no connection " + strconv.Quote(name), nearest(name, names, "connections")
+	}
+	if conn.Connector.ID != k.ID {
+		return nil, "the connection " + strconv.Quote(name) + " is one to " + conn.Connector.Name + ", not to " + k.Name, ""
+	}
+	return conn, "", ""
+}

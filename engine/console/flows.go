@@ -1,0 +1,229 @@
+package console
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"patchbay/engine/call"
+	"patchbay/engine/catalog"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/trigger"
+	"patchbay/engine/value"
+)
+
+func (c *Console) status(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.statusNow()) }
+
+func (c *Console) statusNow() Status {
+	live := c.opt.Catalog.Live()
+	s := Status{
+		Version: c.opt.Version, Sandbox: c.opt.Sandbox != nil, Dir: c.opt.Dir, Live: live.Version, LiveAt: live.At,
+		InSync: live.InSync(), Flows: len(live.Set.Flows), Findings: len(live.Findings), Files: []File{},
+	}
+	for _, f := range live.Files {
+		if f.State != catalog.Loaded {
+			s.Files = append(s.Files, File(f))
+		}
+	}
+	return s
+}
+
+func (c *Console) findings(w http.ResponseWriter, _ *http.Request) {
+	out := []Finding{}
+	for _, f := range c.opt.Catalog.Live().Findings {
+		out = append(out, NewFinding(f))
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (c *Console) flows(w http.ResponseWriter, r *http.Request) {
+	counts, err := c.opt.Store.Counts(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, newFlows(c.opt.Catalog.Set(), counts))
+}
+
+func (c *Console) flow(w http.ResponseWriter, r *http.Request) {
+	f, ok := c.flowOf(w, r)
+	if !ok {
+		return
+	}
+	counts, err := c.opt.Store.Counts(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, newFlow(f, counts[f.ID]))
+}
+
+func newFlows(set *program.Set, counts map[string]map[journal.Status]int) []Flow {
+	out := []Flow{}
+	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
+		out = append(out, newFlow(set.Flows[id], counts[id]))
+	}
+	return out
+}
+
+func newFlow(f *program.Flow, counts map[journal.Status]int) Flow {
+	out := Flow{
+		ID: f.ID, Name: f.Name, Description: f.Description, Enabled: f.Enabled, Hash: f.Hash,
+		Triggers: []FlowTrigger{}, Inputs: newInputs(f.Inputs), Uses: map[string]string{}, Runs: counts,
+	}
+	if counts == nil {
+		out.Runs = map[journal.Status]int{}
+	}
+	for _, t := range f.Triggers {
+		out.Triggers = append(out.Triggers, newFlowTrigger(t))
+	}
+	for role, use := range f.Uses {
+		out.Uses[role] = use.Connection
+	}
+	for range f.AllSteps() {
+		out.Steps++
+	}
+	return out
+}
+
+func newFlowTrigger(t *program.FlowTrigger) FlowTrigger {
+	switch {
+	case t.OnDemand:
+		return FlowTrigger{ID: t.ID, Kind: "on_demand"}
+	case t.Schedule != nil:
+		return FlowTrigger{ID: t.ID, Kind: "schedule", When: when(t.Schedule)}
+	case t.Webhook != nil:
+		return FlowTrigger{ID: t.ID, Kind: "webhook"}
+	case t.Event == nil:
+		return FlowTrigger{ID: t.ID, Kind: "flow_failed", Flow: t.FlowFailed}
+	case t.Event.Webhook:
+		return FlowTrigger{ID: t.ID, Kind: "webhook", Trigger: t.Event.ID}
+	default:
+		return FlowTrigger{ID: t.ID, Kind: "poll", Trigger: t.Event.ID}
+	}
+}
+
+// when says in words when a schedule fires.
+func when(s *program.Schedule) string {
+	switch {
+	case s.Every > 0:
+		return "every " + span(s.Every)
+	case s.Cron != "":
+		return "cron " + s.Cron + " " + s.Zone.String()
+	}
+	days := []string{"every day"}
+	if len(s.Days) > 0 {
+		days = nil
+		for _, d := range s.Days {
+			days = append(days, d.String()[:3])
+		}
+	}
+	return fmt.Sprintf("%s at %02d:%02d %s", strings.Join(days, ", "), s.Hour, s.Minute, s.Zone)
+}
+
+// span writes a duration without the zeros at its end: 90m is 1h30m.
+func span(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// flowOf returns the flow that the address names; it has answered if there is
+// none.
+func (c *Console) flowOf(w http.ResponseWriter, r *http.Request) (*program.Flow, bool) {
+	set, id := c.opt.Catalog.Set(), r.PathValue("id")
+	f, ok := set.Flows[id]
+	if ok {
+		return f, true
+	}
+	if slices.Contains(set.Broken, id) {
+		fail(w, http.StatusConflict, "the flow "+strconv.Quote(id)+" has errors", "patchbay check shows them")
+		return nil, false
+	}
+	fail(w, http.StatusNotFound, "there is no flow "+strconv.Quote(id),
+		nearest(id, slices.Sorted(maps.Keys(set.Flows)), "flows"))
+	return nil, false
+}
+
+// start begins a run by hand.
+func (c *Console) start(w http.ResponseWriter, r *http.Request) {
+	f, ok := c.flowOf(w, r)
+	if !ok {
+		return
+	}
+	var req StartRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	arrival, err := c.arrival(r, f, req)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, err.Error(), "")
+		return
+	}
+	accepted, err := c.opt.Store.Accept(r.Context(), []journal.Arrival{arrival}, nil)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusAccepted, StartAnswer{Run: accepted[0].Run, Duplicate: accepted[0].Duplicate})
+}
+
+// arrival makes of a request what a trigger would have brought; an error is a
+// sentence for who asked.
+func (c *Console) arrival(r *http.Request, f *program.Flow, req StartRequest) (journal.Arrival, error) {
+	t, err := trigger.PickTrigger(f, req.Trigger)
+	if err != nil {
+		return journal.Arrival{}, err
+	}
+	event, err := c.eventFor(t, req.Event)
+	if err != nil {
+		return journal.Arrival{}, err
+	}
+	inputs, err := object(req.Inputs)
+	if err != nil {
+		return journal.Arrival{}, fmt.Errorf("inputs: %w", err)
+	}
+	return c.opt.Intake.Demand(r.Context(), f, trigger.Request{Inputs: inputs, Event: event, Trigger: t, EventID: req.EventID})
+}
+
+// eventFor brings a given event into the form of the trigger's type: it may
+// have that form, or the one in which the vendor delivers it. In the sandbox
+// the trigger's example stands in for one that was not given.
+func (c *Console) eventFor(t *program.FlowTrigger, given any) (any, error) {
+	event, err := value.Normalize(given)
+	if err != nil {
+		return nil, fmt.Errorf("event: %w", err)
+	}
+	if t.Event == nil || !t.Event.Webhook {
+		if event == nil && t.Type != nil && t.Type.Kind == value.Object {
+			return map[string]any{}, nil
+		}
+		return event, nil
+	}
+	if event == nil {
+		if c.opt.Sandbox == nil || t.Event.Example == nil {
+			return nil, fmt.Errorf("the flow starts with an event of %s, so one must be given", t.Event.ID)
+		}
+		if event, err = value.Decode(t.Event.Example); err != nil {
+			return nil, err
+		}
+	} else if value.MismatchValue(event, t.Type) == "" {
+		return event, nil
+	}
+	at, _ := value.Get(map[string]any{"body": event}, t.Event.Output.At)
+	mapped, err := call.Map(t.Event.Output.Type, at)
+	if err != nil {
+		return nil, fmt.Errorf("the event is not one of %s: %w", t.Event.ID, err)
+	}
+	return mapped, nil
+}

@@ -1,0 +1,245 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/value"
+)
+
+// How many runs a list has where nothing is said, and at the most.
+const (
+	usualRuns = 50
+	mostRuns  = 1000
+)
+
+// statuses are the statuses a run can have, in the order of its life.
+func statuses() []string {
+	var out []string
+	for _, s := range []journal.Status{
+		journal.Queued, journal.Running, journal.WaitingStatus, journal.OutcomeUnknown, journal.Succeeded,
+		journal.SkippedStatus, journal.PartlyFailed, journal.FailedStatus, journal.Cancelled,
+	} {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// runs lists runs, the newest first: ?flow=, ?status=, ?before=<id>, ?limit=.
+func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit, ok := number(w, q, "limit", usualRuns, mostRuns)
+	if !ok {
+		return
+	}
+	before, ok := number(w, q, "before", 0, int(^uint(0)>>1))
+	if !ok {
+		return
+	}
+	status := q.Get("status")
+	if status != "" && !slices.Contains(statuses(), status) {
+		fail(w, http.StatusBadRequest, "status cannot be "+strconv.Quote(status), nearest(status, statuses(), "statuses"))
+		return
+	}
+	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
+		Flow: q.Get("flow"), Status: journal.Status(status), Before: int64(before), Limit: limit,
+	})
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	if len(found) == 0 && q.Get("flow") != "" && !c.knowsFlow(w, r, q.Get("flow")) {
+		return
+	}
+	answer(w, http.StatusOK, newRuns(found))
+}
+
+// knowsFlow reports whether a flow is live, has errors, or has had runs; it
+// has answered if not.
+func (c *Console) knowsFlow(w http.ResponseWriter, r *http.Request, id string) bool {
+	set := c.opt.Catalog.Set()
+	counts, err := c.opt.Store.Counts(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return false
+	}
+	names := slices.Concat(slices.Collect(maps.Keys(counts)), slices.Collect(maps.Keys(set.Flows)), set.Broken)
+	if slices.Contains(names, id) {
+		return true
+	}
+	slices.Sort(names)
+	fail(w, http.StatusNotFound, "there is no flow "+strconv.Quote(id), nearest(id, slices.Compact(names), "flows"))
+	return false
+}
+
+func newRuns(found []journal.Run) []Run {
+	out := []Run{}
+	for _, run := range found {
+		out = append(out, newRun(run))
+	}
+	return out
+}
+
+// findRun returns the run of that number; the error is journal.ErrNoRun for a
+// number that is none, too.
+func (c *Console) findRun(r *http.Request) (journal.Run, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return journal.Run{}, fmt.Errorf("read the number of the run: %w", journal.ErrNoRun)
+	}
+	return c.opt.Store.RunByID(r.Context(), id)
+}
+
+// runOf returns the run that the address names; it has answered if there is
+// none.
+func (c *Console) runOf(w http.ResponseWriter, r *http.Request) (journal.Run, bool) {
+	run, err := c.findRun(r)
+	switch {
+	case errors.Is(err, journal.ErrNoRun):
+		fail(w, http.StatusNotFound, "there is no run "+strconv.Quote(r.PathValue("id")), "patchbay runs lists them")
+		return run, false
+	case err != nil:
+		c.internal(w, r, err)
+		return run, false
+	}
+	return run, true
+}
+
+func (c *Console) run(w http.ResponseWriter, r *http.Request) {
+	run, ok := c.runOf(w, r)
+	if !ok {
+		return
+	}
+	events, err := c.opt.Store.Events(r.Context(), run.ID)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, newWholeRun(run, events))
+}
+
+// newWholeRun returns a run with all that is known of it.
+func newWholeRun(run journal.Run, events []journal.Event) Run {
+	out := newRun(run)
+	out.Output, out.Event, out.Inputs, out.Journal = run.Output, run.Event, run.Inputs, events
+	return out
+}
+
+func (c *Console) cancel(w http.ResponseWriter, r *http.Request) {
+	run, ok := c.runOf(w, r)
+	if !ok {
+		return
+	}
+	var req struct{}
+	if !decode(w, r, &req) {
+		return
+	}
+	err := c.opt.Store.Cancel(r.Context(), run.ID)
+	if errors.Is(err, journal.ErrEnded) {
+		if now, err := c.opt.Store.RunByID(r.Context(), run.ID); err == nil {
+			run = now
+		}
+		fail(w, http.StatusConflict, "the run has ended already: "+string(run.Status), "")
+		return
+	}
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, CancelAnswer{Run: run.ID, Status: journal.Cancelled})
+}
+
+// settle takes what a person says came of a write without a known outcome.
+func (c *Console) settle(w http.ResponseWriter, r *http.Request) {
+	run, ok := c.runOf(w, r)
+	if !ok {
+		return
+	}
+	var req SettleRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	if run.Status != journal.OutcomeUnknown {
+		fail(w, http.StatusConflict, "the run has no open question: it is "+string(run.Status), "")
+		return
+	}
+	events, err := c.opt.Store.Events(r.Context(), run.ID)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	path, message, hint := openStep(req.Path, journal.Fold(events).Unsettled())
+	if message != "" {
+		fail(w, http.StatusUnprocessableEntity, message, hint)
+		return
+	}
+	e, message := settled(path, req)
+	if message != "" {
+		fail(w, http.StatusUnprocessableEntity, message, "")
+		return
+	}
+	err = c.opt.Store.Reopen(r.Context(), run.ID, []journal.Event{e})
+	switch {
+	case errors.Is(err, journal.ErrNotEnded):
+		fail(w, http.StatusConflict, "the question was answered meanwhile", "")
+	case err != nil:
+		c.internal(w, r, err)
+	default:
+		answer(w, http.StatusOK, SettleAnswer{Run: run.ID, Path: path})
+	}
+}
+
+// openStep returns the step an answer is for; the message says why there is
+// none.
+func openStep(path string, open []string) (step, message, hint string) {
+	switch {
+	case path == "" && len(open) == 1:
+		return open[0], "", ""
+	case path == "" && len(open) > 1:
+		return "", fmt.Sprintf("the run asks about %d steps, so path must name one", len(open)), "open steps: " + strings.Join(open, ", ")
+	case !slices.Contains(open, path):
+		return "", "the step " + strconv.Quote(path) + " has no open question", nearest(path, open, "open steps")
+	default:
+		return path, "", ""
+	}
+}
+
+// settled returns the event that writes down an answer; the message says what
+// is wrong with the answer.
+func settled(path string, req SettleRequest) (e journal.Event, message string) {
+	if req.Happened == nil {
+		return e, `"happened" is missing: true if the write happened, false if it did not`
+	}
+	output, err := value.Normalize(req.Output)
+	if err != nil {
+		return e, "output: " + err.Error()
+	}
+	e = journal.Event{At: time.Now(), Kind: journal.Answered, Path: path, Text: journal.DidNotHappen}
+	if *req.Happened {
+		e.Text, e.Data = journal.Happened, output
+	} else if output != nil {
+		return e, "a write that did not happen has no output"
+	}
+	return e, ""
+}
+
+// statusTone says how good a status is: the colour of it.
+func statusTone(s journal.Status) string {
+	switch s {
+	case journal.Succeeded:
+		return "good"
+	case journal.FailedStatus, journal.PartlyFailed, journal.OutcomeUnknown:
+		return "bad"
+	case journal.SkippedStatus, journal.Cancelled:
+		return "dim"
+	default:
+		return "busy"
+	}
+}

@@ -1,0 +1,92 @@
+package console
+
+import (
+	"time"
+
+	"patchbay/engine/journal"
+)
+
+// Run is a run. GET /api/v1/runs answers a list of them, the newest first: 50,
+// or as many as ?limit= says, at most 1000; ?flow= and ?status= choose among
+// them, ?before=<id> goes on behind a list. GET /api/v1/runs/{id} answers one
+// with all that is known of it.
+type Run struct {
+	ID     int64          `json:"id"`
+	Flow   string         `json:"flow"`
+	Status journal.Status `json:"status"`
+	// Reason is why it was skipped, how it failed, or what it asks: one
+	// sentence.
+	Reason     string    `json:"reason,omitempty"`
+	Trigger    string    `json:"trigger"`              // the id of the trigger in its flow
+	Connection string    `json:"connection,omitempty"` // that the event came through
+	EventID    string    `json:"event_id"`             // an equal one starts no second run
+	Definition string    `json:"definition"`           // the hash of the version it runs on, to its end
+	Parent     int64     `json:"parent,omitempty"`     // the run that called it
+	Created    time.Time `json:"created"`
+	Due        time.Time `json:"due,omitzero"`   // of a run that waits for a time
+	Ended      time.Time `json:"ended,omitzero"` // of one that has ended
+
+	// Only of a run by itself. Journal is what happened, in order; the events
+	// have the form of journal.Event.
+	Output  any             `json:"output,omitempty"`
+	Event   any             `json:"event,omitempty"` // what the trigger brought
+	Inputs  map[string]any  `json:"inputs,omitempty"`
+	Journal []journal.Event `json:"journal,omitempty"`
+}
+
+func newRun(r journal.Run) Run {
+	return Run{
+		ID: r.ID, Flow: r.Flow, Status: r.Status, Reason: r.Reason, Trigger: r.Trigger, Connection: r.Connection,
+		EventID: r.EventID, Definition: r.Definition, Parent: r.Parent, Created: r.Created, Due: r.Due, Ended: r.Ended,
+	}
+}
+
+// GET /api/v1/runs/{id}/events answers the journal of a run as NDJSON, one
+// journal.Event a line. With ?follow=1 it goes on as things happen, each event
+// once, until the run has ended, waits, or asks what came of a write.
+
+// StartRequest asks for a run of a flow, POST /api/v1/flows/{id}/runs. The
+// answer comes when the run is queued, with the status 202.
+type StartRequest struct {
+	Inputs map[string]any `json:"inputs"`
+	// Event starts the flow as if its trigger had brought this: in the form
+	// of the flow's `event`, or in the one the service delivers. In the
+	// sandbox null stands for the trigger's example.
+	Event any `json:"event"`
+	// Trigger is the id of a trigger in the flow; "" for the one for runs on
+	// demand, or the only one.
+	Trigger string `json:"trigger"`
+	// EventID tells this start from others; "" for a new one. An id that was
+	// there before starts nothing.
+	EventID string `json:"event_id"`
+}
+
+// StartAnswer is what came of a StartRequest.
+type StartAnswer struct {
+	Run       int64 `json:"run"`
+	Duplicate bool  `json:"duplicate"` // Run is the one that the same event id started before
+}
+
+// CancelAnswer says that a run was cancelled, POST /api/v1/runs/{id}/cancel
+// with the body {}. A request that is under way at that moment is not undone.
+type CancelAnswer struct {
+	Run    int64          `json:"run"`
+	Status journal.Status `json:"status"`
+}
+
+// SettleRequest says what came of a write whose answer never arrived, POST
+// /api/v1/runs/{id}/answer, for a run of the status outcome_unknown.
+type SettleRequest struct {
+	Path string `json:"path"` // of the step; "" for the only open one
+	// Happened must be given. If it is false, the write is done once more.
+	Happened *bool `json:"happened"`
+	// Output is what the service answered, if later steps need it; only of a
+	// write that happened.
+	Output any `json:"output"`
+}
+
+// SettleAnswer names the step that was answered for; the run goes on.
+type SettleAnswer struct {
+	Run  int64  `json:"run"`
+	Path string `json:"path"`
+}

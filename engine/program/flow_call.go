@@ -1,0 +1,121 @@
+package program
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"patchbay/engine/spec"
+	"patchbay/engine/value"
+)
+
+// calling is a flow that is being checked, and the call by which it came to
+// the next one.
+type calling struct {
+	check *flowCheck
+	call  spec.Text
+}
+
+// call checks a step that calls another flow.
+func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
+	made.Output = value.Of(value.Any)
+	made.Flow = s.Call.Value
+	at := &spec.Value{Pos: s.Call.Pos, Text: s.Call}
+	callee := c.callee(s.Call)
+	if callee == nil {
+		c.objectTemplate(at, s.With, scope.scope(), nil, "input")
+		return
+	}
+	c.made.Calls[callee.ID] = callee
+	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
+	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
+	made.Output = value.Of(value.Nil)
+	if callee.OutputType != nil {
+		made.Output = callee.OutputType
+	}
+}
+
+// callee returns the flow that is called, checked before the one that calls
+// it. It is nil where it cannot be called, which has been told then.
+func (c *flowCheck) callee(t spec.Text) *Flow {
+	f, ok := c.b.flows[t.Value]
+	switch {
+	case !ok && c.b.unsound.flows[t.Value]:
+		c.follow()
+		return nil
+	case !ok:
+		c.name(t, "F245", "flow", "is not a flow", slices.Sorted(maps.Keys(c.b.flows)))
+		return nil
+	}
+	c.b.calling = append(c.b.calling, calling{c, t})
+	defer func() { c.b.calling = c.b.calling[:len(c.b.calling)-1] }()
+	if f.state == checking {
+		c.b.circle(t.Value)
+		c.follow()
+		return nil
+	}
+	callee := c.b.flow(t.Value)
+	if _, sound := c.b.set.Flows[t.Value]; !sound {
+		c.follow()
+		return nil
+	}
+	if !slices.ContainsFunc(callee.Triggers, func(t *FlowTrigger) bool { return t.OnDemand }) {
+		c.hinted(t, "F248", "add to the triggers in "+t.Value+".yaml:  - on_demand: {}", "the flow %q cannot be called: it has no on_demand trigger", t.Value)
+	}
+	return callee
+}
+
+// circle reports flows that call each other in a circle, whose last call comes
+// back to the flow named: once, at the call of the flow that is first by name.
+func (b *builder) circle(back string) {
+	from := slices.IndexFunc(b.calling, func(c calling) bool { return c.check.made.ID == back })
+	round := b.calling[from:]
+	first := 0
+	for i, c := range round {
+		if c.check.made.ID < round[first].check.made.ID {
+			first = i
+		}
+	}
+	round = slices.Concat(round[first:], round[:first])
+	names := make([]string, 0, len(round)+1)
+	for _, c := range round {
+		names = append(names, c.check.made.ID)
+	}
+	round[0].check.hinted(round[0].call, "F246", "a flow cannot call itself, not even by way of others",
+		"these flows call each other in a circle: %s", strings.Join(append(names, names[0]), " → "))
+}
+
+// hash is the content hash of all that the flow does: its own text, the
+// connectors its roles stand for, the flows it calls and the shapes of its
+// tables. The accounts behind the roles are no part of it.
+func (c *flowCheck) hash(source []byte) string {
+	files := []File{{Path: "flow/" + c.made.ID, Data: source}}
+	for role, use := range c.made.Uses {
+		files = append(files, File{Path: "use/" + role + "/" + use.Connector.ID, Data: []byte(use.Connector.Hash)})
+	}
+	for id, flow := range c.made.Calls {
+		files = append(files, File{Path: "call/" + id, Data: []byte(flow.Hash)})
+	}
+	for id, t := range c.tables {
+		var b strings.Builder
+		describe(&b, t.Row)
+		fmt.Fprintf(&b, " key %q", t.Key)
+		files = append(files, File{Path: "table/" + id, Data: []byte(b.String())})
+	}
+	return hashFiles(files)
+}
+
+// describe writes a type with all its parts.
+func describe(b *strings.Builder, t *value.Type) {
+	if t == nil {
+		return
+	}
+	fmt.Fprintf(b, "%s %t %q(", t.Kind, t.Optional, t.Values)
+	describe(b, t.Elem)
+	for _, f := range t.Fields {
+		fmt.Fprintf(b, "%q ", f.Name)
+		describe(b, f.Type)
+	}
+	b.WriteString(")")
+}

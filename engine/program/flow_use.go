@@ -1,0 +1,152 @@
+package program
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/spec"
+)
+
+// uses resolves the roles of the flow: those of `use:`, and for every other
+// connector an action or trigger names, its default connection.
+func (c *flowCheck) uses() {
+	for role, use := range c.b.opt.Uses[c.made.ID] {
+		if k, ok := c.b.set.Connectors[use.Connector]; ok {
+			c.made.Uses[role] = &Use{Role: role, Connector: k, Connection: use.Connection}
+		}
+	}
+	for _, e := range c.spec.Use {
+		if _, known := c.made.Uses[e.Key.Value]; !known {
+			c.use(e.Key.Value, e.Value.Text)
+		}
+	}
+}
+
+// use resolves one role. Where its connection is missing or has errors, the
+// steps are still checked against the connector it is probably of.
+func (c *flowCheck) use(role string, name spec.Text) {
+	if conn, ok := c.b.set.Connections[name.Value]; ok {
+		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: conn.Name}
+		return
+	}
+	connector, unsound := c.b.unsound.connections[name.Value]
+	likely := c.b.set.Connectors[connector]
+	if likely == nil {
+		likely = c.likely(role)
+	}
+	switch {
+	case unsound || c.b.unsound.unreadable:
+		c.follow()
+	case c.b.opt.Sandbox && likely != nil:
+		c.play(likely, name.Value)
+	default:
+		c.noConnection(name, likely)
+	}
+	if likely == nil {
+		c.unusable[role] = true
+		return
+	}
+	c.made.Uses[role] = &Use{Role: role, Connector: likely, Connection: name.Value}
+}
+
+func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
+	id := "…"
+	if likely != nil {
+		id = likely.ID
+	}
+	f := diag.Finding{
+		Code: "F201", Message: fmt.Sprintf("%q is not a connection", name.Value),
+		Hint: fmt.Sprintf("connections stand in flows/connections.yaml, as in:  %s: { connector: %s, … }", name.Value, id),
+	}
+	names := slices.Sorted(maps.Keys(c.b.set.Connections))
+	if len(names) > 0 {
+		f.Hint = namesHint("connection", names)
+	}
+	c.nameAt(name.Pos, name.Value, f, names)
+}
+
+// likely returns the connector a role is probably of: the one whose id the
+// role is or begins with, as in ghl_b.
+func (c *flowCheck) likely(role string) *Connector {
+	for id := role; id != ""; id = id[:max(strings.LastIndex(id, "_"), 0)] {
+		if k, ok := c.b.set.Connectors[id]; ok {
+			return k
+		}
+	}
+	return nil
+}
+
+// play makes the connection to the sandbox that a role stands for.
+func (c *flowCheck) play(k *Connector, name string) {
+	made := SandboxConnection(k)
+	made.Name = name
+	c.b.played[name] = made
+}
+
+// role returns what the first part of an action's or trigger's name stands
+// for, and the rest of the name. It is nil after a finding.
+func (c *flowCheck) role(t spec.Text) (*Use, string) {
+	role, name, _ := strings.Cut(t.Value, ".")
+	if use, ok := c.made.Uses[role]; ok {
+		return use, name
+	}
+	k, ok := c.b.set.Connectors[role]
+	if !ok {
+		c.noConnector(t, role)
+		return nil, ""
+	}
+	// Entered first, so that a connection that is missing is told once.
+	use := &Use{Role: role, Connector: k}
+	c.made.Uses[role] = use
+	if k.NeedsConnection() {
+		use.Connection = c.defaultConnection(t, k)
+	}
+	return use, name
+}
+
+func (c *flowCheck) noConnector(t spec.Text, role string) {
+	if c.unusable[role] || c.b.unsound.connectors[role] || c.lost.has(role, t.Pos) {
+		c.follow()
+		return
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(c.b.set.Connectors)), maps.Keys(c.made.Uses))
+	slices.Sort(names)
+	names = slices.Compact(names)
+	c.nameAt(t.Pos, role, diag.Finding{
+		Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names),
+	}, names)
+}
+
+// defaultConnection returns the connection that bears the connector's name,
+// else the only one of the connector.
+func (c *flowCheck) defaultConnection(t spec.Text, k *Connector) string {
+	if c.b.opt.Pinned {
+		return k.ID
+	}
+	names := c.b.set.connectionsOf(k)
+	switch {
+	case len(names) == 1:
+		return names[0]
+	case c.b.unsound.mayBeOf(k):
+		c.follow()
+	case len(names) == 0:
+		c.hinted(t, "F204", fmt.Sprintf("add one to flows/connections.yaml:  %s: { connector: %s, … }", k.ID, k.ID), "there is no connection to %s", k.Name)
+	default:
+		c.hinted(t, "F205", fmt.Sprintf("say which one this flow uses:  use: { %s: %s }", k.ID, names[0]),
+			"there are several connections to %s: %s", k.Name, quoted(names))
+	}
+	return ""
+}
+
+// mayBeOf reports whether a connection that has errors may be the one to k.
+func (u unsound) mayBeOf(k *Connector) bool {
+	for _, connector := range u.connections {
+		if connector == k.ID || connector == "" {
+			return true
+		}
+	}
+	return u.unreadable
+}

@@ -1,0 +1,59 @@
+package program
+
+import (
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+)
+
+// lost is what the parser could not make out of a file, and has told. Where a
+// name seems to be missing and may stand in there, whoever refers to it is not
+// to blame, and nothing is told twice.
+type lost struct {
+	all   bool // a part of which nobody knows what stood in it
+	lines []lostLine
+}
+
+type lostLine struct {
+	at   diag.Pos
+	text string
+}
+
+// newLost returns what is lost of a file by the findings of its parser.
+func newLost(data []byte, found diag.List) lost {
+	var l lost
+	errs := found.Errors()
+	if len(errs) == 0 {
+		return l
+	}
+	lines := strings.Split(string(data), "\n")
+	for _, f := range errs {
+		// Of lines that are no YAML nobody knows what they should say.
+		l.all = l.all || strings.HasPrefix(f.Code, "Y")
+		if f.Pos.Line > 0 && f.Pos.Line <= len(lines) {
+			l.lines = append(l.lines, lostLine{f.Pos, lines[f.Pos.Line-1]})
+		}
+	}
+	return l
+}
+
+// has reports whether the name, of which at is another mention, may stand in
+// what is lost.
+func (l lost) has(name string, at diag.Pos) bool {
+	if l.all {
+		return true
+	}
+	for _, line := range l.lines {
+		elsewhere := line.at.Line != at.Line || line.at.File != at.File
+		if elsewhere && strings.Contains(line.text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// and returns what is lost of either of two files.
+func (l lost) and(m lost) lost {
+	return lost{all: l.all || m.all, lines: slices.Concat(l.lines, m.lines)}
+}
