@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"patchbay/engine"
 )
 
 // Process is what a command line gets from whoever starts it.
@@ -136,7 +137,7 @@ A workspace is a folder with the flows in flows/ and connectors of your own in c
 	flags.StringVar(&a.logLevel, "log-level", "", "what is logged: debug, info, warn or error (default info for serve, else warn)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("", "%v", err) })
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	group(root, "write", "Write flows:", newInit(a), newCheck(a), newCatalog(a), newScopes(a))
+	group(root, "write", "Write flows:", newInit(a), newCheck(a), newCatalog(a), newFunctions(a), newScopes(a))
 	group(root, "run", "Run them:", newServe(a), newRun(a), newRuns(a), newTables(a))
 	group(root, "connect", "Connect services:", newConnections(a), newConnect(a), newSecret(a), newCall(a), newSandbox(a))
 	root.AddCommand(newVersion(a))
@@ -158,14 +159,7 @@ func (a *app) sandboxFlag(c *cobra.Command) {
 
 // dataDir returns the data folder.
 func (a *app) dataDir() string {
-	switch {
-	case a.data != "":
-		return a.data
-	case a.sandbox:
-		return filepath.Join(a.dir, ".patchbay", "sandbox")
-	default:
-		return filepath.Join(a.dir, ".patchbay")
-	}
+	return engine.Options{Dir: a.dir, Data: a.data, Sandbox: a.sandbox}.DataDir()
 }
 
 // logger returns what operators read, on the standard error output.

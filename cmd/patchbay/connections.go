@@ -71,7 +71,7 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 			about = "works"
 		case k.Test != "":
 			about = k.Test
-		case test:
+		case test && about == "":
 			about = "has no test call"
 		}
 		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), about)

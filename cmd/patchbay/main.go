@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // schedules and dates name time zones, also where the system knows none
 )
 
 func main() { os.Exit(process()) }

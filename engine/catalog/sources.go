@@ -128,7 +128,7 @@ func tree(fsys fs.FS, dir, as string) []program.File {
 			out = append(out, program.File{Path: name, Unreadable: unreadable(name, err)})
 			return nil
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // it went away, which is no error
 		case p != dir && ignored(d.Name()) && d.IsDir():
 			return fs.SkipDir
 		case d.IsDir() || ignored(d.Name()):
@@ -222,9 +222,13 @@ func unreadable(name string, err error) *diag.Finding {
 }
 
 func tooLarge(name string, size int64) *diag.Finding {
+	limit := 2
+	if ext := path.Ext(name); ext == ".yaml" || ext == ".yml" {
+		limit = 1 // what the parser takes
+	}
 	return &diag.Finding{
 		Pos: diag.Pos{File: name}, Code: "Y103",
-		Message: fmt.Sprintf("the file has %d KB, and %d KB is the most that is read", size>>10, largest>>10),
+		Message: fmt.Sprintf("the file has %d KB, more than %d MB is not read", size>>10, limit),
 	}
 }
 

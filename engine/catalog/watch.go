@@ -138,7 +138,7 @@ func (w *watch) blind(err error) {
 func (w *watch) once(what string, err error) {
 	if key := what + err.Error(); !w.told[key] {
 		w.told[key] = true
-		w.catalog.opt.Logger.Error(what, "error", err)
+		w.catalog.opt.Logger.Error("a problem that goes on", "problem", what, "error", err)
 	}
 }
 
@@ -160,7 +160,7 @@ func (w *watch) folders() {
 		_ = fs.WalkDir(w.catalog.opt.Workspace, top, func(p string, d fs.DirEntry, err error) error { // what cannot be read is a finding of the reload
 			switch {
 			case err != nil:
-				return nil
+				return nil //nolint:nilerr // the reload tells it
 			case p != top && ignored(d.Name()) && d.IsDir():
 				return fs.SkipDir
 			case d.IsDir(), d.Type()&fs.ModeSymlink != 0 && isFolder(w.catalog.opt.Workspace, p):

@@ -53,7 +53,7 @@ func (c *Console) try(r *http.Request, conn *program.Connection, state vault.Sta
 	}
 	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
 	if err != nil {
-		return err.Error()
+		return sentence(err)
 	}
 	return "ok"
 }
@@ -202,7 +202,9 @@ func (c *Console) scopes(w http.ResponseWriter, _ *http.Request) {
 func (c *Console) addresses(w http.ResponseWriter, _ *http.Request) {
 	out := []Address{}
 	for _, a := range c.opt.Hooks.Addresses(c.opt.PublicURL()) {
-		out = append(out, Address{URL: a.URL, Connector: a.Connector, Connection: a.Connection, Triggers: a.Triggers})
+		out = append(out, Address{
+			URL: a.URL, Connector: a.Connector, Connection: a.Connection, Triggers: append([]string{}, a.Triggers...),
+		})
 	}
 	answer(w, http.StatusOK, out)
 }

@@ -57,6 +57,14 @@ func (c *Console) refused(w http.ResponseWriter, r *http.Request, err error) {
 	c.internal(w, r, err)
 }
 
+// sentence is what an error says to people.
+func sentence(err error) string {
+	if f, ok := errors.AsType[*value.Failure](err); ok {
+		return f.Message
+	}
+	return err.Error()
+}
+
 // nearest is the hint for a name that does not exist.
 func nearest(got string, valid []string, plural string) string {
 	const most = 20
@@ -134,7 +142,7 @@ func unmarshal(data []byte, v any) (message, hint string) {
 	d.UseNumber()
 	if err := d.Decode(v); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return fmt.Sprintf("%s must be %s, not %s", strconv.Quote(wrong.Field), called(wrong.Type), wrong.Value), ""
+			return fmt.Sprintf("%s must be %s, not %s", strconv.Quote(wrong.Field), called(wrong.Type), found(wrong.Value)), ""
 		}
 		return "the body cannot be read: " + err.Error(), form
 	}
@@ -160,6 +168,22 @@ func called(t reflect.Type) string {
 		return "true or false"
 	default:
 		return "an object"
+	}
+}
+
+// found names a kind of JSON value in the same words.
+func found(kind string) string {
+	switch kind {
+	case "string":
+		return "text"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	default:
+		return "a " + kind
 	}
 }
 

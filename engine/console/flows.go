@@ -17,7 +17,9 @@ import (
 	"patchbay/engine/value"
 )
 
-func (c *Console) status(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.statusNow()) }
+func (c *Console) status(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, c.statusNow())
+}
 
 func (c *Console) statusNow() Status {
 	live := c.opt.Catalog.Live()
@@ -99,8 +101,6 @@ func newFlowTrigger(t *program.FlowTrigger) FlowTrigger {
 		return FlowTrigger{ID: t.ID, Kind: "schedule", When: when(t.Schedule)}
 	case t.Webhook != nil:
 		return FlowTrigger{ID: t.ID, Kind: "webhook"}
-	case t.Event == nil:
-		return FlowTrigger{ID: t.ID, Kind: "flow_failed", Flow: t.FlowFailed}
 	case t.Event.Webhook:
 		return FlowTrigger{ID: t.ID, Kind: "webhook", Trigger: t.Event.ID}
 	default:
@@ -223,7 +223,7 @@ func (c *Console) eventFor(t *program.FlowTrigger, given any) (any, error) {
 	at, _ := value.Get(map[string]any{"body": event}, t.Event.Output.At)
 	mapped, err := call.Map(t.Event.Output.Type, at)
 	if err != nil {
-		return nil, fmt.Errorf("the event is not one of %s: %w", t.Event.ID, err)
+		return nil, fmt.Errorf("the event is not one of %s: %s", t.Event.ID, sentence(err))
 	}
 	return mapped, nil
 }

@@ -24,7 +24,7 @@ func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
-		"counted": counted, "span": span, "addressed": addressed,
+		"counted": counted, "span": span, "addressed": addressed, "behind": behind,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 

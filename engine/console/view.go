@@ -115,13 +115,12 @@ type Flow struct {
 // FlowTrigger is what starts a flow.
 type FlowTrigger struct {
 	ID string `json:"id"` // within the flow
-	// Kind is webhook, poll, schedule, on_demand or flow_failed.
+	// Kind is webhook, poll, schedule or on_demand.
 	Kind string `json:"kind"`
 	// Trigger is the connector's trigger, "qwilr.page_accepted", of a poll or
 	// of a webhook that a connector knows.
 	Trigger string `json:"trigger,omitempty"`
 	When    string `json:"when,omitempty"` // of a schedule, in words
-	Flow    string `json:"flow,omitempty"` // of flow_failed: the id of the flow, or *
 }
 
 // Input is an input of an action, a trigger or a flow, or a field of a record.

@@ -35,10 +35,14 @@ type Run struct {
 }
 
 func newRun(r journal.Run) Run {
-	return Run{
+	out := Run{
 		ID: r.ID, Flow: r.Flow, Status: r.Status, Reason: r.Reason, Trigger: r.Trigger, Connection: r.Connection,
-		EventID: r.EventID, Definition: r.Definition, Parent: r.Parent, Created: r.Created, Due: r.Due, Ended: r.Ended,
+		EventID: r.EventID, Definition: r.Definition, Parent: r.Parent, Created: r.Created, Ended: r.Ended,
 	}
+	if r.Status == journal.WaitingStatus || r.Status == journal.Queued && r.Due.After(r.Created) {
+		out.Due = r.Due
+	}
+	return out
 }
 
 // GET /api/v1/runs/{id}/events answers the journal of a run as NDJSON, one

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,11 +170,6 @@ func by(t FlowTrigger) string {
 		return "by hand"
 	case "schedule":
 		return t.When
-	case "flow_failed":
-		if t.Flow == "*" {
-			return "when a flow fails"
-		}
-		return "when " + t.Flow + " fails"
 	case "poll":
 		return t.Trigger + " (asks regularly)"
 	default:
@@ -201,6 +197,12 @@ func runnable(f Flow) string {
 		}
 	}
 	return ""
+}
+
+// behind reports whether the file of a flow has errors, so that an earlier
+// version of it is live.
+func behind(files []File, flow string) bool {
+	return slices.ContainsFunc(files, func(f File) bool { return f.Flow == flow && f.Kept })
 }
 
 // counted writes a number with its noun.

@@ -21,7 +21,7 @@ func TestLockedDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() })
 	other, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package enginetest_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -71,6 +72,25 @@ func TestKill(t *testing.T) {
 		*seed, *rounds, len(s.acked), s.lost, len(runs), counts, asked, happened, l.requests.Load(), l.repeats, took.Round(time.Millisecond))
 }
 
+// TestKillAtStart kills engines while they make their data folder: the next
+// one over the same folder serves.
+func TestKillAtStart(t *testing.T) {
+	l := newLedger(t)
+	for i := range *rounds {
+		dir := workspace(t, l.url)
+		p := launch(t, dir)
+		time.Sleep(rand.N(200 * time.Millisecond))
+		p.kill()
+		p = spawn(t, dir)
+		id := fmt.Sprintf("e%d", i)
+		if code, _, err := post(t.Context(), placed(p.hook("ledger"), id, "order-"+id, lines)); code != http.StatusOK {
+			t.Fatalf("deliver after a kill at the start = %d, %v, want 200", code, err)
+		}
+		await(t, "the run begins", func() bool { return l.told("order-"+id) == 1 })
+		p.kill()
+	}
+}
+
 // answerAll tells the engine what became of each unknown outcome, as a person
 // does who looks it up at the service. It returns how many had happened.
 func answerAll(p *process, l *ledger) int {
@@ -103,46 +123,37 @@ func answerAll(p *process, l *ledger) int {
 // fail the test, and so does one that has not succeeded.
 func allRuns(t *testing.T, dir string) map[string]journal.Run {
 	t.Helper()
-	s, err := store.Open(t.Context(), options(dir, t.Output()).DataDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
 	all := map[string]journal.Run{}
-	for before := int64(0); ; {
-		page, err := s.Runs(t.Context(), journal.Filter{Limit: 500, Before: before})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range page {
-			order := "order-" + r.EventID
-			if _, twice := all[order]; twice {
-				t.Errorf("event %s has two runs", r.EventID)
+	inStore(t, dir, func(s *store.Store) error {
+		for before := int64(0); ; {
+			page, err := s.Runs(t.Context(), journal.Filter{Limit: 500, Before: before})
+			if err != nil || len(page) == 0 {
+				return err
 			}
-			all[order] = r
-			if r.Status != journal.Succeeded {
-				t.Errorf("run %d of event %s = %s: %s", r.ID, r.EventID, r.Status, r.Reason)
+			for _, r := range page {
+				order := "order-" + r.EventID
+				if _, twice := all[order]; twice {
+					t.Errorf("event %s has two runs", r.EventID)
+				}
+				all[order] = r
+				if r.Status != journal.Succeeded {
+					t.Errorf("run %d of event %s = %s: %s", r.ID, r.EventID, r.Status, r.Reason)
+				}
+				before = r.ID
 			}
-			before = r.ID
 		}
-		if len(page) == 0 {
-			return all
-		}
-	}
+	})
+	return all
 }
 
 // checkRows holds the rows of the table, one for each order, against the runs.
 func checkRows(t *testing.T, dir string, want int) {
 	t.Helper()
-	s, err := store.Open(t.Context(), options(dir, t.Output()).DataDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	rows, err := s.FindRows(t.Context(), "orders", nil, "", false, 1_000_000)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var rows []map[string]any
+	inStore(t, dir, func(s *store.Store) (err error) {
+		rows, err = s.FindRows(t.Context(), "orders", nil, "", false, 1_000_000)
+		return err
+	})
 	seen := map[any]bool{}
 	for _, row := range rows {
 		if seen[row["order"]] {
@@ -152,6 +163,18 @@ func checkRows(t *testing.T, dir string, want int) {
 	}
 	if len(rows) != want {
 		t.Errorf("table orders: rows = %d, want %d", len(rows), want)
+	}
+}
+
+// inStore looks into the data folder of an engine that has stopped.
+func inStore(t *testing.T, dir string, look func(*store.Store) error) {
+	t.Helper()
+	s, err := store.Open(t.Context(), options(dir, t.Output()).DataDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(look(s), s.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -59,13 +59,33 @@ func beEngine(dir string) int {
 type process struct {
 	client
 
-	cmd  *exec.Cmd
-	over chan struct{} // closed when it is gone
-	err  error         // how it ended, once it is gone
+	cmd    *exec.Cmd
+	stdout *os.File
+	over   chan struct{} // closed when it is gone
+	err    error         // how it ended, once it is gone
 }
 
-// spawn starts an engine over the workspace in a process of its own.
+// spawn starts an engine over the workspace in a process of its own, and
+// returns when it serves.
 func spawn(t *testing.T, dir string) *process {
+	t.Helper()
+	p := launch(t, dir)
+	var at reach
+	line, err := bufio.NewReader(p.stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &at)
+	}
+	if err != nil {
+		p.kill()
+		t.Fatalf("start the engine: %v, %v", err, p.err)
+	}
+	p.base, p.vendors, p.token = "http://"+at.People, "http://"+at.Vendors, at.Token
+	return p
+}
+
+// launch starts an engine in a process of its own. It is killed when the test
+// ends.
+func launch(t *testing.T, dir string) *process {
 	t.Helper()
 	p := &process{client: client{t: t}, over: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0])
@@ -75,14 +95,16 @@ func spawn(t *testing.T, dir string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := p.cmd.StdoutPipe()
+	stdout, told, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	p.stdout, p.cmd.Stdout = stdout, told
+	err = p.cmd.Start()
+	_ = told.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.over)
@@ -90,16 +112,8 @@ func spawn(t *testing.T, dir string) *process {
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		p.kill()
+		_ = stdout.Close()
 	})
-	var at reach
-	if err == nil {
-		err = json.Unmarshal(line, &at)
-	}
-	if err != nil {
-		p.kill()
-		t.Fatalf("start the engine: %v, %v", err, p.err)
-	}
-	p.base, p.vendors, p.token = "http://"+at.People, "http://"+at.Vendors, at.Token
 	return p
 }
 

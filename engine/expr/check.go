@@ -40,7 +40,9 @@ type local struct {
 type loop struct{ item, acc *value.Type }
 
 // The types the checker hands out again and again.
-var ( //nolint:gochecknoglobals // never written
+//
+//nolint:gochecknoglobals // never written
+var (
 	anyType     = value.Of(value.Any)
 	nilType     = value.Of(value.Nil)
 	textType    = value.Of(value.String)
@@ -156,6 +158,7 @@ func (c *checker) guard(n ast.Node, t *value.Type) string {
 		instead = "false"
 	case value.List:
 		instead = "[]"
+	default:
 	}
 	if _, ok := n.(*ast.BinaryNode); ok {
 		shown = "(" + shown + ")"

@@ -22,7 +22,7 @@ func dataFunctions() []function {
 		{name: "json", params: []param{anyParam("value").orNil()}, result: "string", help: "writes a value as JSON on one line", example: `json({"a": 1}) → "{\"a\":1}"`, deep: true, run: runJSON},
 		{name: "toJSON", params: []param{anyParam("value").orNil()}, result: "string", help: "writes a value as JSON with indents", example: `toJSON([]) → "[]"`, deep: true, run: runToJSON},
 		{name: "fromJSON", params: []param{textParam("text")}, result: "any", help: "reads JSON", example: `fromJSON("[1]") → [1]`, run: runFromJSON},
-		{name: "csv", params: []param{listParam("list"), {name: "columns", typ: textList, optional: true}}, result: "string", help: "writes a list of objects as CSV with a head line", example: `csv([{"a": 1}]) → "a\n1\n"`, typed: typedCSV, deep: true, run: runCSV},
+		{name: "csv", params: []param{listParam(), {name: "columns", typ: textList, optional: true}}, result: "string", help: "writes a list of objects as CSV with a head line", example: `csv([{"a": 1}]) → "a\n1\n"`, typed: typedCSV, deep: true, run: runCSV},
 		{name: "type", params: []param{anyParam("x").orNil()}, result: "string", help: "names what a value is", example: `type(1) → "integer"`, run: runType},
 		{name: "uuid", result: "string", help: "makes an identifier; a retry of the step makes the same again", example: `len(uuid()) → 36`, varies: true, run: runUUID},
 	}

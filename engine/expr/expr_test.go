@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -179,7 +180,10 @@ func tellValue(src string, want *value.Type) string {
 }
 
 func tellError(src string, err error) string {
-	e := err.(*EvalError)
+	var e *EvalError
+	if !errors.As(err, &e) {
+		return "another error: " + err.Error()
+	}
 	return fmt.Sprintf("error %q: %s", src[e.From:e.To], e.Message)
 }
 

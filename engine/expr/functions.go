@@ -139,8 +139,9 @@ func (c *checker) apply(n ast.Node, name string, args []ast.Node) *value.Type {
 			types[i] = types[i].AsPresent()
 		}
 	}
-	t, wrong := f.fixed(), ""
+	t := f.fixed()
 	if f.typed != nil {
+		var wrong string
 		if t, wrong = f.typed(args, types); wrong != "" {
 			hint := f.signature()
 			if wrong == itemsMayBeMissing {
@@ -254,7 +255,7 @@ func (c *checker) argument(f *function, p param, n ast.Node, t *value.Type) bool
 func textParam(name string) param  { return param{name: name, typ: textType} }
 func wholeParam(name string) param { return param{name: name, typ: wholeType} }
 func numParam(name string) param   { return param{name: name, typ: numberType} }
-func listParam(name string) param  { return param{name: name, typ: anyList} }
+func listParam() param             { return param{name: "list", typ: anyList} }
 func anyParam(name string) param   { return param{name: name, typ: anyType} }
 
 func (p param) orNot() param { p.optional = true; return p }

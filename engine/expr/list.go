@@ -15,7 +15,7 @@ import (
 )
 
 func listFunctions() []function {
-	list, condition, part := listParam("list"), anyParam("condition"), anyParam("part")
+	list, condition, part := listParam(), anyParam("condition"), anyParam("part")
 	each := []function{
 		{name: "all", params: []param{list, condition}, result: "boolean", help: "tells whether the condition is true of every item", example: `all([1, 2], # > 0) → true`},
 		{name: "any", params: []param{list, condition}, result: "boolean", help: "tells whether the condition is true of at least one item", example: `any([1, 2], # > 1) → true`},
@@ -148,6 +148,7 @@ func typedGet(args []ast.Node, types []*value.Type) (*value.Type, string) {
 		return anyType, ""
 	case value.Any:
 		return anyType, ""
+	default:
 	}
 	return nil, fmt.Sprintf("a list or an object is wanted, %s is given", t)
 }

@@ -170,8 +170,9 @@ func (l *lowering) large(n ast.Node) bool {
 	switch l.types[n].Kind {
 	case value.Any, value.List, value.Map, value.Object:
 		return !constantNode(n)
+	default:
+		return false
 	}
-	return false
 }
 
 func (l *lowering) object(n *ast.MapNode) ast.Node {

@@ -24,8 +24,8 @@ func numberFunctions() []function {
 		{name: "round", params: []param{x, wholeParam("digits").orNot()}, result: "number", help: "rounds to so many digits after the point, to a whole number without", example: `round(2.345, 2) → 2.35`, typed: typedRound, run: runRound},
 		{name: "min", params: []param{anyParam("x")}, repeats: true, result: "number", help: "is the smallest of several values or of a list; nil for an empty list", example: `min([3, 1, 2]) → 1`, typed: typedExtreme, run: runExtreme(func(order int) bool { return order < 0 })},
 		{name: "max", params: []param{anyParam("x")}, repeats: true, result: "number", help: "is the largest of several values or of a list; nil for an empty list", example: `max(3, 7) → 7`, typed: typedExtreme, run: runExtreme(func(order int) bool { return order > 0 })},
-		{name: "mean", params: []param{listParam("list")}, result: "number", help: "is the average of a list of numbers; 0 for an empty list", example: `mean([1, 2, 6]) → 3`, typed: typedNumbers, run: runMean},
-		{name: "median", params: []param{listParam("list")}, result: "number", help: "is the middle of a list of numbers; 0 for an empty list", example: `median([1, 2, 6]) → 2`, typed: typedNumbers, run: runMedian},
+		{name: "mean", params: []param{listParam()}, result: "number", help: "is the average of a list of numbers; 0 for an empty list", example: `mean([1, 2, 6]) → 3`, typed: typedNumbers, run: runMean},
+		{name: "median", params: []param{listParam()}, result: "number", help: "is the middle of a list of numbers; 0 for an empty list", example: `median([1, 2, 6]) → 2`, typed: typedNumbers, run: runMedian},
 	}
 }
 
@@ -161,7 +161,7 @@ func runRound(_ *state, args []any) (any, error) {
 	}
 	scaled, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', -1, 64)+"e"+strconv.Itoa(digits), 64)
 	if err != nil || math.IsInf(scaled, 0) {
-		return x, nil
+		return x, nil //nolint:nilerr // so many digits change nothing
 	}
 	return strconv.ParseFloat(strconv.FormatFloat(math.Round(scaled), 'f', -1, 64)+"e-"+strconv.Itoa(digits), 64)
 }

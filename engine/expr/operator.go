@@ -208,7 +208,7 @@ func (c *checker) equality(at, a ast.Node, ta *value.Type, b ast.Node, tb *value
 	if ta.Kind == value.Enum && c.inEnum(a, ta, b) || tb.Kind == value.Enum && c.inEnum(b, tb, a) {
 		return
 	}
-	if comparable(ta, tb) {
+	if mayEqual(ta, tb) {
 		return
 	}
 	if ta.Kind == value.Enum && tb.Kind == value.Enum {
@@ -274,8 +274,8 @@ func (c *checker) in(n *ast.BinaryNode) *value.Type {
 	return boolType
 }
 
-// comparable reports whether a value of type a can ever equal one of type b.
-func comparable(a, b *value.Type) bool {
+// mayEqual reports whether a value of type a can ever equal one of type b.
+func mayEqual(a, b *value.Type) bool {
 	switch {
 	case a.IsAny(), b.IsAny(), a.Kind == value.Nil, b.Kind == value.Nil, a.MayBeNil() && b.MayBeNil():
 		return true
@@ -289,7 +289,7 @@ func comparable(a, b *value.Type) bool {
 		}
 		return false
 	case a.Kind == value.List && b.Kind == value.List:
-		return comparable(elemOf(a), elemOf(b))
+		return mayEqual(elemOf(a), elemOf(b))
 	}
 	isObject := func(t *value.Type) bool { return t.Kind == value.Object || t.Kind == value.Map }
 	return a.Kind == b.Kind || isNumber(a) && isNumber(b) || isText(a) && isText(b) || isObject(a) && isObject(b)

@@ -52,7 +52,7 @@ func TestAssume(t *testing.T) {
 		}
 		scope := testScope().Assume(condition, test.holds)
 		code, problems := Compile(test.src, scope, nil)
-		got := ""
+		var got string
 		if code != nil {
 			got = code.Type().String()
 		} else {

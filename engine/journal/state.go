@@ -91,9 +91,6 @@ func (s *State) Step(path string) (*StepState, bool) {
 	return st, ok
 }
 
-// Paths returns the paths of the steps in the order of their first event.
-func (s *State) Paths() []string { return slices.Clone(s.paths) }
-
 // Unsettled returns the paths of the steps whose last write may or may not
 // have happened, in the order of their first event.
 func (s *State) Unsettled() []string {

@@ -31,7 +31,7 @@ func TestFindings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			src := sources(archive)
+			src := sources(t, archive)
 			set := program.Build(src, program.Options{Sandbox: strings.Contains(string(archive.Comment), "sandbox")})
 			got := printed(t, src, set)
 			if *update {
@@ -93,7 +93,7 @@ func TestFixes(t *testing.T) {
 			t.Fatal(err)
 		}
 		opt := program.Options{Sandbox: strings.Contains(string(archive.Comment), "sandbox")}
-		src := sources(archive)
+		src := sources(t, archive)
 		before := program.Build(src, opt).Findings
 		for _, f := range before {
 			if f.Fix == nil || !f.Fix.Safe {
@@ -101,7 +101,7 @@ func TestFixes(t *testing.T) {
 			}
 			fixed := txtar.Archive{Comment: archive.Comment, Files: slices.Clone(archive.Files)}
 			setFile(&fixed, f.Pos.File, apply(fileOf(archive, f.Pos.File), f.Fix.Edits))
-			after := program.Build(sources(&fixed), opt).Findings
+			after := program.Build(sources(t, &fixed), opt).Findings
 			for _, g := range after {
 				if g.Pos == f.Pos && g.Code == f.Code && g.Message == f.Message {
 					t.Errorf("%s: %v is still there after its fix", file, f)
@@ -135,9 +135,15 @@ func archives(t testing.TB) []string {
 	return files
 }
 
-// sources makes a workspace of the files of an archive.
-func sources(archive *txtar.Archive) program.Sources {
-	src := program.Sources{Connectors: map[string][]program.File{}}
+// sources makes a workspace of the connector in testdata/shop and the files
+// of an archive.
+func sources(t testing.TB, archive *txtar.Archive) program.Sources {
+	t.Helper()
+	shop, err := os.ReadFile("testdata/shop/connector.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := program.Sources{Connectors: map[string][]program.File{"shop": {{Path: "connectors/shop/connector.yaml", Data: shop}}}}
 	for _, f := range archive.Files {
 		file := program.File{Path: f.Name, Data: f.Data}
 		parts := strings.Split(f.Name, "/")

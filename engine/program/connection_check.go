@@ -148,7 +148,7 @@ func (c *connectionCheck) auth(k *Connector) *Auth {
 		for _, a := range k.Auths {
 			names = append(names, a.Name)
 		}
-		c.name(c.spec.Auth, "F251", "way in", "is not a way into "+k.Name, names)
+		c.name(c.spec.Auth, "F251", "way", "is not a way into "+k.Name, names)
 		return nil
 	}
 	return a

@@ -55,12 +55,12 @@ func (c *connectorCheck) params(entries []spec.Entry) map[string]string {
 // authNeeds fills in the fields a way in uses by their usual names, and
 // reports what it lacks.
 func (c *connectorCheck) authNeeds(a *spec.Auth, made *Auth) {
-	usual := func(v **Value, field string) {
-		if *v != nil {
+	usual := func(v **Value, written spec.Text, field string) {
+		if written.Given() {
 			return
 		}
 		if !hasField(made.Fields, field) {
-			c.hinted(a.Type, "C140", "either a field of that name under `fields:`, or `"+field+": ${{ connection.… }}`",
+			c.hinted(a.Type, "C140", "declare it:  fields: { "+field+": { type: secret } }",
 				"%s needs a field %q", made.Type, field)
 			return
 		}
@@ -69,22 +69,22 @@ func (c *connectorCheck) authNeeds(a *spec.Auth, made *Auth) {
 	}
 	switch made.Type {
 	case AuthBearer:
-		usual(&made.Token, "token")
+		usual(&made.Token, a.Token, "token")
 	case AuthBasic:
-		usual(&made.Username, "username")
-		usual(&made.Password, "password")
+		usual(&made.Username, a.Username, "username")
+		usual(&made.Password, a.Password, "password")
 	case AuthAPIKey:
-		usual(&made.Value, "api_key")
+		usual(&made.Value, a.Value, "api_key")
 		if (made.Header == "") == (made.Query == "") {
 			c.hinted(a.Type, "C141", "header: Authorization, or query: key", "an api_key goes either into a header or into the query")
 		}
 	case AuthOAuth2Code:
 		if made.AuthorizeURL == "" || made.TokenURL == "" {
-			c.at(a.Type, "C142", "oauth2_code needs authorize_url and token_url")
+			c.hinted(a.Type, "C142", "authorize_url: https://…, token_url: https://…", "oauth2_code needs authorize_url and token_url")
 		}
 	case AuthOAuth2Client:
 		if made.TokenURL == "" {
-			c.at(a.Type, "C142", "oauth2_client needs token_url")
+			c.hinted(a.Type, "C142", "token_url: https://…", "oauth2_client needs token_url")
 		}
 	case AuthNone:
 	default:
@@ -93,7 +93,7 @@ func (c *connectorCheck) authNeeds(a *spec.Auth, made *Auth) {
 	if made.Type == AuthOAuth2Code || made.Type == AuthOAuth2Client {
 		for _, name := range []string{"client_id", "client_secret"} {
 			if !hasField(made.Fields, name) {
-				c.at(a.Type, "C140", "%s needs a field %q", made.Type, name)
+				c.hinted(a.Type, "C140", "declare it:  fields: { client_id: { type: string }, client_secret: { type: secret } }", "%s needs a field %q", made.Type, name)
 			}
 		}
 	}

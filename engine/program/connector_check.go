@@ -251,7 +251,7 @@ func (c *connectorCheck) test() {
 		return
 	}
 	if a.Effect != EffectRead {
-		c.at(s.Test.Action, "C133", "the test of a connection must only read, and %s is of effect %s", a.ID, a.Effect)
+		c.hinted(s.Test.Action, "C133", "name an action with effect: read", "the test of a connection only reads, and %s has the effect %s", a.ID, a.Effect)
 	}
 	at := &spec.Value{Pos: s.Test.Action.Pos, Text: s.Test.Action}
 	with := c.objectTemplate(at, s.Test.With, c.connection, a.InputType(), "input")
@@ -273,7 +273,7 @@ func (c *connectorCheck) actionNames() []string {
 func (c *connectorCheck) file(t spec.Text) []byte {
 	name := path.Clean(t.Value)
 	if strings.HasPrefix(name, "../") || path.IsAbs(name) {
-		c.hinted(t, "C105", "files a connector names lie inside its own folder", "%q is outside of the connector's folder", t.Value)
+		c.hinted(t, "C105", "every file a connector names lies inside its own folder", "%q is outside of the connector's folder", t.Value)
 		return nil
 	}
 	data, ok := c.files[name]

@@ -82,6 +82,10 @@ func (b *builder) circle(back string) {
 	for _, c := range round {
 		names = append(names, c.check.made.ID)
 	}
+	if len(round) == 1 {
+		round[0].check.at(round[0].call, "F246", "the flow %q calls itself", names[0])
+		return
+	}
 	round[0].check.hinted(round[0].call, "F246", "a flow cannot call itself, not even by way of others",
 		"these flows call each other in a circle: %s", strings.Join(append(names, names[0]), " → "))
 }

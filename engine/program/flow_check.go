@@ -182,8 +182,6 @@ func (c *flowCheck) whyUnseen(id string) (reason, hint string) {
 		n++
 	}
 	switch {
-	case c.here.part == "":
-		return later, "this is worked out before the first step"
 	case there.part != c.here.part && there.part != "steps":
 		return fmt.Sprintf("the step %q stands in %s and can be seen only there", id, there.part), ""
 	case n == len(there.chain):
@@ -196,7 +194,7 @@ func (c *flowCheck) whyUnseen(id string) (reason, hint string) {
 		return fmt.Sprintf("the step %q runs at the same time, in another branch of parallel", id),
 			"a step behind parallel sees the outputs of all its branches"
 	}
-	if n < len(c.here.chain) && there.chain[n].position > c.here.chain[n].position {
+	if there.part == c.here.part && n < len(c.here.chain) && there.chain[n].position > c.here.chain[n].position {
 		return later, "move it up: a step sees only those above it"
 	}
 	for _, l := range there.chain[n:max(n, len(there.chain)-1)] {

@@ -33,6 +33,15 @@ func (c *flowCheck) startScope() *expr.Scope {
 		}}},
 		value.Field{Name: "connection", Type: c.connectionScope()},
 	)
+	for _, absent := range [][2]string{
+		{"steps", "there are no steps yet: this is worked out before the first one"},
+		{"failures", "nothing can have failed yet: this is worked out before the first step"},
+		{"item", "item exists only inside for_each"},
+		{"index", "index exists only inside for_each"},
+		{"error", "error exists only in on_error and finally"},
+	} {
+		scope = scope.Missing(absent[0], absent[1])
+	}
 	return c.eventScope(scope)
 }
 
@@ -100,7 +109,7 @@ func common(a, b *value.Type) *value.Type {
 	if a.IsAny() || b.IsAny() {
 		return value.Of(value.Any)
 	}
-	out := &value.Type{Kind: value.Object, Name: "the fields all triggers share"}
+	out := &value.Type{Kind: value.Object, Name: "what all triggers share"}
 	for _, f := range a.Fields {
 		other, ok := b.Lookup(f.Name)
 		switch {

@@ -46,9 +46,27 @@ func (l lost) has(name string, at diag.Pos) bool {
 	}
 	for _, line := range l.lines {
 		elsewhere := line.at.Line != at.Line || line.at.File != at.File
-		if elsewhere && strings.Contains(line.text, name) {
+		if elsewhere && hasWord(line.text, name) {
 			return true
 		}
+	}
+	return false
+}
+
+// hasWord reports whether a name stands in a line, and not only as a part of
+// another.
+func hasWord(line, name string) bool {
+	letter := func(b byte) bool { return b == '_' || b >= '0' && b <= '9' || b|' ' >= 'a' && b|' ' <= 'z' }
+	for from := 0; name != ""; {
+		i := strings.Index(line[from:], name)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(name)
+		if (start == 0 || !letter(line[start-1])) && (end == len(line) || !letter(line[end])) {
+			return true
+		}
+		from = start + 1
 	}
 	return false
 }

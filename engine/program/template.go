@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"patchbay/engine/diag"
@@ -98,8 +99,30 @@ func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Va
 			f.Fix = replacement(t.Pos, f.Width, near)
 		}
 	}
+	unquoted(t, want, &f)
 	r.add(f)
 	return nil
+}
+
+// unquoted adds to a finding about a text that another way to write it would
+// be right: a number without quotes, a list in brackets.
+func unquoted(t spec.Text, want *value.Type, f *diag.Finding) {
+	_, notNumber := strconv.ParseFloat(t.Value, 64)
+	switch {
+	case want.Kind == value.List && value.MismatchValue(t.Value, want.Elem) == "":
+		f.Hint = "a list of one is written in brackets"
+		if t.Plain {
+			f.Fix = replacement(t.Pos, f.Width, "["+t.Value+"]")
+		}
+	case (want.Kind == value.Number || want.Kind == value.Integer) && notNumber == nil && !t.Plain,
+		want.Kind == value.Boolean && !t.Plain && (t.Value == "true" || t.Value == "false"):
+		f.Hint = "it is written without quotes"
+		if at := t.At(len(t.Value)); at.Line == t.Pos.Line && at.Column == t.Pos.Column+f.Width {
+			opening := t.Pos
+			opening.Column--
+			f.Fix = replacement(opening, f.Width+2, t.Value)
+		}
+	}
 }
 
 func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, want *value.Type) *Value {
@@ -145,6 +168,9 @@ func notText(src string, t *value.Type) (reason, hint string) {
 	switch t.Kind {
 	case value.List:
 		hint = "join(" + src + ", \", \") makes one text of a list of texts"
+		if names := t.Elem.FieldNames(); len(names) > 0 {
+			hint = "join(map(" + src + ", ." + names[0] + "), \", \") makes one text of one field of each"
+		}
 	case value.Object:
 		hint = "fields: " + strings.Join(t.FieldNames(), ", ")
 	case value.Map:
@@ -158,7 +184,7 @@ func notText(src string, t *value.Type) (reason, hint string) {
 
 func (r *report) listTemplate(v *spec.Value, scope *expr.Scope, want *value.Type) *Value {
 	if !want.IsAny() && want.Kind != value.List {
-		r.add(diag.Finding{Pos: v.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a list is given", want)})
+		r.add(diag.Finding{Pos: v.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a list is given", want.AsPresent())})
 		return nil
 	}
 	var elem, common *value.Type
@@ -202,7 +228,11 @@ func join(a, b *value.Type) *value.Type {
 // stands, for what is missing in it; noun is what its keys are: field or input.
 func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *expr.Scope, want *value.Type, noun string) *Value {
 	if !want.IsAny() && want.Kind != value.Object && want.Kind != value.Map {
-		r.add(diag.Finding{Pos: at.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a map is given", want)})
+		f := diag.Finding{Pos: at.Pos, Width: 1, Code: "F350", Message: fmt.Sprintf("%s is wanted, a map is given", want.AsPresent())}
+		if want.Kind == value.List {
+			f.Hint = "a list of one is written in brackets: [{ … }]"
+		}
+		r.add(f)
 		return nil
 	}
 	out := &Value{form: formObject}
@@ -210,10 +240,10 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 	sound := true
 	var meant []string // the fields that unknown names seem to stand for
 	for _, e := range entries {
-		fieldType, ok := r.wantedField(e.Key, want, noun)
+		fieldType, ok := r.wantedField(e.Key, entries, want, noun)
 		if !ok {
 			sound = false
-			meant = append(meant, diag.Nearest(e.Key.Value, want.FieldNames()))
+			meant = append(meant, diag.Nearest(e.Key.Value, unwritten(want, entries)))
 		}
 		field := r.template(e.Value, scope, fieldType)
 		if field == nil {
@@ -234,7 +264,7 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 }
 
 // wantedField returns the type that the field named key should have.
-func (r *report) wantedField(key spec.Text, want *value.Type, noun string) (*value.Type, bool) {
+func (r *report) wantedField(key spec.Text, entries []spec.Entry, want *value.Type, noun string) (*value.Type, bool) {
 	switch {
 	case want.IsAny():
 		return nil, true
@@ -247,10 +277,21 @@ func (r *report) wantedField(key spec.Text, want *value.Type, noun string) (*val
 		if owner == "" {
 			owner = "this object"
 		}
-		r.name(key, "F401", noun, fmt.Sprintf("is not %s of %s", withArticle(noun), owner), want.FieldNames())
+		r.nameAt(key.Pos, key.Value, diag.Finding{
+			Code: "F401", Message: fmt.Sprintf("%q is not %s of %s", key.Value, withArticle(noun), owner),
+			Hint: namesHint(noun, want.FieldNames()),
+		}, unwritten(want, entries))
 		return nil, false
 	}
 	return f.Type, true
+}
+
+// unwritten returns the fields that an unknown name may stand for: those that
+// are not written themselves.
+func unwritten(want *value.Type, entries []spec.Entry) []string {
+	return slices.DeleteFunc(want.FieldNames(), func(name string) bool {
+		return slices.ContainsFunc(entries, func(e spec.Entry) bool { return e.Key.Value == name })
+	})
 }
 
 func withArticle(noun string) string {

@@ -175,7 +175,9 @@ func judge(e endpoint, resp *http.Response, answer map[string]any, readable bool
 }
 
 // The error codes that say nothing about the client or its token.
-var ( //nolint:gochecknoglobals // never written
+//
+//nolint:gochecknoglobals // never written
+var (
 	busyCodes    = []string{"slow_down", "ratelimited", "rate_limited"}
 	failingCodes = []string{"temporarily_unavailable", "server_error", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )

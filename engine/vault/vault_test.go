@@ -213,7 +213,7 @@ func (s *issuer) give(w http.ResponseWriter, form url.Values, out map[string]any
 	s.served++
 	s.access = fmt.Sprintf("access-%d", s.served)
 	out["access_token"], out["token_type"] = s.access, "bearer"
-	if form.Get("grant_type") != "client_credentials" && !(s.keep && form.Get("grant_type") == "refresh_token") {
+	if grant := form.Get("grant_type"); grant != "client_credentials" && (!s.keep || grant != "refresh_token") {
 		next := fmt.Sprintf("refresh-%d", s.served)
 		s.refresh[next] = true
 		out["refresh_token"] = next

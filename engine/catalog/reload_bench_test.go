@@ -1,0 +1,41 @@
+package catalog_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"testing"
+
+	"patchbay/connectors"
+	"patchbay/flows"
+)
+
+// BenchmarkReload is an edit of one flow with all connectors the binary
+// carries, stored on disk.
+func BenchmarkReload(b *testing.B) {
+	benchmark(b, "flows/qwilr-page-accepted.yaml")
+}
+
+// BenchmarkReloadConnector is the same for an edit of the largest connector.
+func BenchmarkReloadConnector(b *testing.B) {
+	benchmark(b, "connectors/ghl/connector.yaml")
+}
+
+func benchmark(b *testing.B, file string) {
+	w := newBench(b, nil)
+	w.builtin = connectors.Files
+	w.must(os.RemoveAll(w.path("flows")))
+	w.must(os.CopyFS(w.path("flows"), flows.Files))
+	ghl, err := fs.Sub(connectors.Files, "ghl")
+	w.must(err)
+	w.must(os.CopyFS(w.path("connectors/ghl"), ghl))
+	wantRejected(b, w.restart())
+	text, err := os.ReadFile(w.path(file))
+	w.must(err)
+	i := 0
+	for b.Loop() {
+		i++
+		w.write(file, fmt.Sprintf("%s\n# %d\n", text, i))
+		w.reload()
+	}
+}
