@@ -9,12 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"patchbay/engine/call"
 	"patchbay/engine/catalog"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/trigger"
-	"patchbay/engine/value"
 )
 
 func (c *Console) status(w http.ResponseWriter, _ *http.Request) {
@@ -185,7 +183,7 @@ func (c *Console) arrival(r *http.Request, f *program.Flow, req StartRequest) (j
 	if err != nil {
 		return journal.Arrival{}, err
 	}
-	event, err := c.eventFor(t, req.Event)
+	event, err := c.eventFor(r.Context(), t, req.Event)
 	if err != nil {
 		return journal.Arrival{}, err
 	}
@@ -194,36 +192,4 @@ func (c *Console) arrival(r *http.Request, f *program.Flow, req StartRequest) (j
 		return journal.Arrival{}, fmt.Errorf("inputs: %w", err)
 	}
 	return c.opt.Intake.Demand(r.Context(), f, trigger.Request{Inputs: inputs, Event: event, Trigger: t, EventID: req.EventID})
-}
-
-// eventFor brings a given event into the form of the trigger's type: it may
-// have that form, or the one in which the vendor delivers it. In the sandbox
-// the trigger's example stands in for one that was not given.
-func (c *Console) eventFor(t *program.FlowTrigger, given any) (any, error) {
-	event, err := value.Normalize(given)
-	if err != nil {
-		return nil, fmt.Errorf("event: %w", err)
-	}
-	if t.Event == nil || !t.Event.Webhook {
-		if event == nil && t.Type != nil && t.Type.Kind == value.Object {
-			return map[string]any{}, nil
-		}
-		return event, nil
-	}
-	if event == nil {
-		if c.opt.Sandbox == nil || t.Event.Example == nil {
-			return nil, fmt.Errorf("the flow starts with an event of %s, so one must be given", t.Event.ID)
-		}
-		if event, err = value.Decode(t.Event.Example); err != nil {
-			return nil, err
-		}
-	} else if value.MismatchValue(event, t.Type) == "" {
-		return event, nil
-	}
-	at, _ := value.Get(map[string]any{"body": event}, t.Event.Output.At)
-	mapped, err := call.Map(t.Event.Output.Type, at)
-	if err != nil {
-		return nil, fmt.Errorf("the event is not one of %s: %s", t.Event.ID, sentence(err))
-	}
-	return mapped, nil
 }

@@ -55,7 +55,8 @@ type StartRequest struct {
 	Inputs map[string]any `json:"inputs"`
 	// Event starts the flow as if its trigger had brought this: in the form
 	// of the flow's `event`, or in the one the service delivers. In the
-	// sandbox null stands for the trigger's example.
+	// sandbox null stands for the trigger's example, or for the first item of
+	// the list it asks for.
 	Event any `json:"event"`
 	// Trigger is the id of a trigger in the flow; "" for the one for runs on
 	// demand, or the only one.

@@ -146,6 +146,9 @@ type Arrival struct {
 	Queue string
 	// Busy says what happens if a run of the same Queue has not ended yet.
 	Busy Busy
+	// Most is how many runs of the flow may be under way or wait; its run is
+	// skipped if there are as many. 0 means any number.
+	Most int
 	// SeenOnly marks the event as seen and starts no run: the first look of a
 	// poll at what was there before.
 	SeenOnly bool

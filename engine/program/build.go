@@ -182,8 +182,10 @@ func (b *builder) files(files []File) {
 			// not part of what runs
 		case "connector", "group":
 			b.unknown(f, misplaced(f, kind))
+		case "flow", "":
+			b.flowFile(f)
 		default:
-			if kind == "" || isFlowKey(kind) {
+			if isFlowKey(kind) {
 				b.flowFile(f)
 			} else {
 				b.unknown(f, unknownKind(f, kind))

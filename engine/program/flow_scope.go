@@ -158,16 +158,29 @@ type fact struct {
 	holds bool
 }
 
-func newStepScope(names *expr.Scope) *stepScope { return &stepScope{names: names} }
+// newStepScope returns the scope before the first step. The names that change
+// are entered at once, so that a later With has no list to make longer.
+func newStepScope(names *expr.Scope) *stepScope {
+	return &stepScope{names: names.With(listed("steps", nil)).With(listed("failures", nil))}
+}
+
+// listed returns one of the names below which steps are named.
+func listed(name string, fields []value.Field) value.Field {
+	return value.Field{Name: name, Type: &value.Type{Kind: value.Object, Name: name, Fields: fields}}
+}
 
 // scope returns the scope for an expression at this place.
 func (s *stepScope) scope() *expr.Scope {
 	if s.made != nil {
 		return s.made
 	}
-	scope := s.names.
-		With(value.Field{Name: "steps", Type: &value.Type{Kind: value.Object, Name: "steps", Fields: s.outputs}}).
-		With(value.Field{Name: "failures", Type: &value.Type{Kind: value.Object, Name: "failures", Fields: s.failures}})
+	scope := s.names
+	if len(s.outputs) > 0 {
+		scope = scope.With(listed("steps", s.outputs))
+	}
+	if len(s.failures) > 0 {
+		scope = scope.With(listed("failures", s.failures))
+	}
 	for _, f := range s.facts {
 		scope = scope.Assume(f.code, f.holds)
 	}

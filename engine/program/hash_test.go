@@ -31,7 +31,7 @@ actions:
 shop_a: { connector: shop, shopId: a, token: "${{ env.A }}" }
 shop_b: { connector: shop, shopId: b, token: "${{ env.B }}" }
 `,
-	"flows/seen.yaml":  "table: 1\nfields: { id: { type: string }, kind: { type: enum, values: [a, b], optional: true } }\nkey: id\n",
+	"flows/seen.yaml":   "table: 1\nfields: { id: { type: string }, kind: { type: enum, values: [a, b], optional: true } }\nkey: id\n",
 	"flows/unused.yaml": "table: 1\nfields: { id: { type: string } }\n",
 	"flows/called.yaml": "flow: 1\ntriggers: [{ on_demand: {} }]\nsteps: [{ wait: 1s }]\n",
 	"flows/main.yaml": `flow: 1

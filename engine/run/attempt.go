@@ -247,11 +247,12 @@ func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *jou
 	if failure.NotBefore.After(until) {
 		until = failure.NotBefore
 	}
-	if failure.Unsettled && !a.mayRepeat(until) {
+	again := a.again(failure)
+	if failure.Unsettled && !a.s.Action.Repeatable() && (!again || !a.mayRepeat(until)) {
 		a.x.record(journal.Event{Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent})
 		return a.reopen(failure, sent), false
 	}
-	if !a.again(failure) {
+	if !again {
 		return &end{kind: failed, failure: failure}, false
 	}
 	a.x.record(journal.Event{

@@ -21,6 +21,9 @@ type execution struct {
 	flow   *program.Flow
 	state  *journal.State // what the journal said when the run was taken up
 
+	began    time.Time
+	cleaning bool // on_error or finally is under way, which have no limit of time
+
 	mu      sync.Mutex
 	pending []journal.Event // recorded, not yet on disk
 	fresh   bool            // pending holds the outcome of a read
@@ -32,6 +35,7 @@ type execution struct {
 type end struct {
 	kind    endKind
 	reason  string
+	final   bool // of failed: no on_error of a step or loop lets the run go on
 	until   time.Time
 	failure *value.Failure
 	err     error
@@ -102,6 +106,7 @@ func (x *execution) walk(ctx context.Context) error {
 	} else if done, err := x.begin(ctx, f); done || err != nil {
 		return err
 	}
+	x.began = f.now
 	e := x.steps(ctx, x.flow.Steps, f)
 	e = x.afterwards(ctx, f, e)
 	return x.finish(ctx, f, e)
@@ -220,6 +225,7 @@ func (x *execution) afterwards(ctx context.Context, f *frame, e *end) *end {
 func (x *execution) cleanUp(ctx context.Context, f *frame, path string, steps []*program.Step, failure *value.Failure) *end {
 	in := f.inner(f.path + path)
 	in.names["error"] = errorValue(failure)
+	x.cleaning = true
 	e := x.steps(ctx, steps, in)
 	if e != nil && (e.kind == suspended || e.kind == unsettled || e.kind == aborted) {
 		return e

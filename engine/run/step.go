@@ -33,8 +33,18 @@ func (x *execution) interrupted(ctx context.Context) *end {
 	case <-ctx.Done():
 		return cut(ctx)
 	default:
+		return x.overtime()
+	}
+}
+
+// overtime returns the end of a run that took longer than its flow allows.
+func (x *execution) overtime() *end {
+	if x.flow.RunTime == 0 || x.cleaning || time.Since(x.began) <= x.flow.RunTime {
 		return nil
 	}
+	e := broken("the run took longer than the flow allows: limits.run_time is %s", x.flow.RunTime)
+	e.final = true
+	return e
 }
 
 // step passes by a step that has an outcome, and does the others.
@@ -120,7 +130,7 @@ func (x *execution) settle(e *end, s *program.Step, f *frame, path string) *end 
 	if e.failure.Step == "" {
 		e.failure.Step = path
 	}
-	if s.Continue {
+	if s.Continue && !e.final {
 		f.now = x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure})
 		x.caught(s, f, e.failure)
 		return nil
@@ -415,7 +425,7 @@ func (t *turns) turn(ctx context.Context, i int) *end {
 	case e == nil:
 		t.good[i], t.out[i] = true, in.last
 		return nil
-	case e.kind == failed && t.s.Collect:
+	case e.kind == failed && t.s.Collect && !e.final:
 		t.x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure, Data: t.items[i]})
 		t.x.caught(&program.Step{}, in, e.failure)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 
 	"patchbay/engine/journal"
 )
@@ -104,39 +105,59 @@ func (a *acceptance) storeOne(t *tx, i int) (journal.Accepted, error) {
 			return journal.Accepted{}, err
 		}
 	}
-	skip, err := t.makeRoom(arrival)
+	refused, err := t.makeRoom(arrival)
 	if err != nil {
 		return journal.Accepted{}, err
 	}
 	if err := t.queue(id, arrival, event, inputs); err != nil {
 		return journal.Accepted{}, err
 	}
-	if skip {
-		err = t.breakOff(id, journal.SkippedStatus, "an earlier run of this flow was still at work")
+	if refused != "" {
+		err = t.breakOff(id, journal.SkippedStatus, refused)
 	}
 	return journal.Accepted{Run: id}, err
 }
 
 // makeRoom treats the earlier runs of the arrival's queue as it asks for. It
-// reports whether the arrival's own run is to be skipped.
-func (t *tx) makeRoom(a *journal.Arrival) (skip bool, err error) {
-	if a.Busy == journal.Wait {
-		return false, nil
+// returns why the arrival's own run is skipped, "" if it is not.
+func (t *tx) makeRoom(a *journal.Arrival) (refused string, err error) {
+	if full, err := t.full(a); err != nil || full {
+		return "the queue of this flow is full: limits.queue is " + strconv.Itoa(a.Most), err
 	}
-	for {
+	for a.Busy != journal.Wait {
 		var earlier int64
 		found, err := t.get(`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 limit 1`,
 			[]any{a.Flow, a.Queue}, &earlier)
 		if err != nil || !found {
-			return false, err
+			return "", err
 		}
 		if a.Busy == journal.Skip {
-			return true, nil
+			return "an earlier run of this flow was still at work", nil
 		}
 		if err := t.breakOff(earlier, journal.Cancelled, "a newer event began the flow anew"); err != nil {
-			return false, err
+			return "", err
 		}
 	}
+	return "", nil
+}
+
+// full reports whether the flow has as many runs that have not ended as the
+// arrival allows.
+func (t *tx) full(a *journal.Arrival) (bool, error) {
+	if a.Most == 0 {
+		return false, nil
+	}
+	var open int
+	if _, err := t.get(`select coalesce(sum(runs), 0) from tally where flow = ? and status in ('queued', 'running', 'waiting', 'outcome_unknown')`,
+		[]any{a.Flow}, &open); err != nil {
+		return false, err
+	}
+	for key, n := range t.tally {
+		if key.flow == a.Flow && !key.status.HasEnded() {
+			open += n
+		}
+	}
+	return open >= a.Most, nil
 }
 
 // payload returns the row that holds the text, which equal texts of one Accept share.

@@ -13,17 +13,19 @@ import (
 func TestBusy(t *testing.T) {
 	tests := []struct {
 		busy journal.Busy
+		most int
 		want []string
 	}{
-		{journal.Wait, []string{"queued ", "queued "}},
-		{journal.Skip, []string{"queued ", "skipped an earlier run of this flow was still at work"}},
-		{journal.Cancel, []string{"cancelled a newer event began the flow anew", "queued "}},
+		{journal.Wait, 2, []string{"queued ", "queued "}},
+		{journal.Wait, 1, []string{"queued ", "skipped the queue of this flow is full: limits.queue is 1"}},
+		{journal.Skip, 0, []string{"queued ", "skipped an earlier run of this flow was still at work"}},
+		{journal.Cancel, 0, []string{"cancelled a newer event began the flow anew", "queued "}},
 	}
 	for _, test := range tests {
 		s := open(t, t.TempDir())
 		ctx := context.Background()
 		for _, id := range []string{"a", "b"} {
-			arrival := journal.Arrival{Flow: "f", Definition: "d", Trigger: "t", EventID: id, At: time.Now(), Queue: "q", Busy: test.busy}
+			arrival := journal.Arrival{Flow: "f", Definition: "d", Trigger: "t", EventID: id, At: time.Now(), Queue: "q", Busy: test.busy, Most: test.most}
 			if _, err := s.Accept(ctx, []journal.Arrival{arrival}, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +39,7 @@ func TestBusy(t *testing.T) {
 			got = append(got, string(r.Status)+" "+r.Reason)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("runs with Busy %q (-want +got):\n%s", test.busy, diff)
+			t.Errorf("runs with Busy %q and Most %d (-want +got):\n%s", test.busy, test.most, diff)
 		}
 	}
 }

@@ -108,10 +108,10 @@ func busy(m program.Mode) journal.Busy {
 // Queue returns the text that goes into the Queue of an arrival: runs of the
 // flow with the same text run one after the other, with "" at the same time.
 // An error says why queue_by gave nothing; the text returned beside it can be
-// used, and puts all such runs into one queue. Busy of the arrival is set to
-// what the mode of the flow means.
+// used, and puts all such runs into one queue. Busy and Most of
+// the arrival are set to what the mode and the limits of the flow mean.
 func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
-	a.Busy = busy(flow.Mode)
+	a.Busy, a.Most = busy(flow.Mode), flow.Queue
 	switch {
 	case flow.Mode == program.Parallel || flow.Mode == "":
 		return "", nil
