@@ -137,6 +137,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.triggers()
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
+		Schedules: e.schedules, Polls: e.polls,
 		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
 	})

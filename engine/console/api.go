@@ -26,6 +26,8 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/tables", c.tables)
 	api.HandleFunc("GET /api/v1/tables/{name}", c.table)
 	api.HandleFunc("GET /api/v1/addresses", c.addresses)
+	api.HandleFunc("GET /api/v1/triggers", c.triggers)
+	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/look", c.look)
 	api.HandleFunc("GET /api/v1/rejections", c.rejections)
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)
 	api.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) { notHere(api, w, r) })

@@ -36,8 +36,11 @@ type Options struct {
 	Vault   *vault.Vault
 	Calls   *call.Client
 	Hooks   *trigger.Hooks
-	Intake  trigger.Intake
-	Sandbox *sandbox.Sandbox // nil where the services are real
+	// Schedules and Polls show how they stand.
+	Schedules *trigger.Schedules
+	Polls     *trigger.Polls
+	Intake    trigger.Intake
+	Sandbox   *sandbox.Sandbox // nil where the services are real
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)

@@ -11,5 +11,10 @@
 // connector, then connections and tables, then flows in the order in which
 // they call each other. Each part has a file of its own: connector_*.go reads
 // connectors, flow_*.go flows, template.go the values with expressions in
-// them that both have.
+// them that both have, warn.go what is allowed and probably not meant.
+//
+// One cause gives one finding. Whoever refers to something that has errors is
+// left out as well, without a word: [Set].Broken names it, and the finding
+// stands where the error is. What the parser could not make out of a file is
+// remembered (lost.go), so that a name in it is not told to be missing.
 package program

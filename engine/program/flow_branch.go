@@ -18,7 +18,7 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	if made.ForEach != nil && made.ForEach.Type() != nil && made.ForEach.Type().Elem != nil {
 		elem = made.ForEach.Type().Elem
 	}
-	if slices.Contains(takenNames, made.As) {
+	if isTaken(made.As) {
 		c.hinted(s.As, "F212", "give the item another name, as in:  as: contact", "%q has a meaning of its own and cannot be the name of the item", made.As)
 		made.As = "item"
 	}
@@ -35,9 +35,12 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	made.Output = value.ListOf(lastOutput(made.Steps))
 }
 
-// takenNames are names of which each has a meaning in every expression.
-var takenNames = strings.Fields("steps event failures inputs vars connection run flow trigger error index arriving " + //nolint:gochecknoglobals // the words of the language, never written
-	"and or not in let if else true false nil")
+// isTaken reports whether a name has a meaning in every expression.
+func isTaken(name string) bool {
+	names := "steps event failures inputs vars connection run flow trigger error index arriving"
+	words := "and or not in let if else true false nil"
+	return slices.Contains(strings.Fields(names+" "+words), name)
+}
 
 // onlyStep returns the one step of a loop with an action or a call beside it:
 // what speaks of the loop as a whole is not the step's.

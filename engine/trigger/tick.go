@@ -9,17 +9,6 @@ import (
 	"patchbay/engine/program"
 )
 
-// Next returns the first moment of a schedule that lies after the given time,
-// zero if there is none.
-//
-// `every` counts from midnight UTC of a Monday, whatever the time zone. Times
-// of day are those of the schedule's zone: one that a change to summer time
-// leaves out runs once, at the moment after the gap, and one that comes twice
-// when the clocks go back runs the first time only. A cron expression that
-// leaves the hour open counts minutes as they pass: nothing is left out, and
-// nothing runs once only.
-func Next(s *program.Schedule, after time.Time) time.Time { return clockOf(s).next(after) }
-
 // clock is a schedule that is ready to be asked.
 type clock struct {
 	every time.Duration
@@ -80,7 +69,14 @@ func onDays(s *program.Schedule, wall time.Time) time.Time {
 	return time.Time{} // unreachable: eight days hold every weekday
 }
 
-// next returns the first tick after the given time.
+// next returns the first tick after the given time, zero if there is none.
+//
+// `every` counts from midnight UTC of a Monday, whatever the time zone. Times
+// of day are those of the schedule's zone: one that a change to summer time
+// leaves out runs once, at the moment after the gap, and one that comes twice
+// when the clocks go back runs the first time only. A cron expression that
+// leaves the hour open counts minutes as they pass: nothing is left out, and
+// nothing runs once only.
 func (c clock) next(after time.Time) time.Time {
 	if c.every > 0 {
 		return after.Truncate(c.every).Add(c.every).In(c.zone)
