@@ -21,7 +21,7 @@ func TestBadInput(t *testing.T) {
 		{"large", "flows/x.yaml", strings.Repeat("flow: 1\n", 10<<20/8), "flows/x.yaml x kept=false", []string{`flows/x.yaml: the file has 10240 KB, more than 1 MB is not read [Y103]`}},
 		{"binary", "flows/x.yaml", "\x00\x01\xff\xfe flow: 1", "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: the character U+0000 stands here, which no text has [Y102]`}},
 		{"deep", "flows/x.yaml", "flow: 1\noutput: " + strings.Repeat("[", 20000) + strings.Repeat("]", 20000), "flows/x.yaml x kept=false", []string{`flows/x.yaml:2:109: lists and maps stand more than 100 deep inside one another [Y104]`}},
-		{"calls itself", "flows/x.yaml", start + "steps: [{ call: x }]\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:3:17: these flows call each other in a circle: x → x [F246]`}},
+		{"calls itself", "flows/x.yaml", start + "steps: [{ call: x }]\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:3:17: the flow "x" calls itself [F246]`}},
 		{"calls what is not", "flows/x.yaml", start + "steps: [{ call: taggre }]\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:3:17: "taggre" is not a flow [F245]`}},
 		{"unknown connector", "flows/x.yaml", start + "steps: [{ action: crn.add_tag }]\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:3:19: "crn" is not a connector [F203]`}},
 		{"misspelt kind", "flows/x.yaml", "# a flow\nflwo: 1\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:2:1: "flwo" is not a kind of file, and the first key of a file says of what kind it is [F122]`}},
