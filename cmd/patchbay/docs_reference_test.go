@@ -137,7 +137,7 @@ func (d *document) reference(what []string) []string {
 
 // reserved are the keys of the language that this version does not carry out.
 func reserved() []string {
-	return []string{"flow.limits", "trigger.flow_failed", "step.wait_for", "step.approve", "auth.members"}
+	return []string{"trigger.flow_failed", "step.wait_for", "step.approve", "auth.members"}
 }
 
 func keyTable(s spec.Section, here []string) []string {

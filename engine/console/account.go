@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,7 +126,7 @@ func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
 func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
 	secure(w)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	name, err := c.opt.Vault.Finish(r.Context(), url.Values(r.URL.Query()))
+	name, err := c.opt.Vault.Finish(r.Context(), r.URL.Query())
 	if err != nil {
 		message := "The sign-in could not be finished: the log of patchbay serve says why."
 		if f, ok := errors.AsType[*value.Failure](err); ok {

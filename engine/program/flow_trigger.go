@@ -183,7 +183,7 @@ func (c *flowCheck) schedule(s *spec.Schedule) *Schedule {
 	}
 	if s.Cron.Given() {
 		if _, err := cron.ParseStandard(made.Cron); err != nil {
-			c.hinted(s.Cron, "F235", `minute, hour, day of the month, month, day of the week, as in:  cron: "0 7 * * 1"`,
+			c.hinted(s.Cron, "F235", `minute, hour, day of the month, then month and day of the week, as in:  cron: "0 7 * * 1"`,
 				"%q is not a cron expression", made.Cron)
 		}
 	}
