@@ -61,6 +61,7 @@ type FlowTrigger struct {
 	Event      *Trigger
 	Use        *Use // of Event
 	With       *Value
+	FromStart  bool // of a poll: its first look fires for what is there already
 	Schedule   *Schedule
 	Webhook    *Inbound
 	OnDemand   bool

@@ -95,6 +95,10 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 	}
 	made.Event, made.Use, made.Type = trigger, use, trigger.Output.Whole()
 	c.outdated(t.Trigger, trigger.ID, trigger.Deprecated)
+	made.FromStart = isTrue(t.FromStart)
+	if made.FromStart && trigger.Poll == nil {
+		c.at(t.FromStart, "F228", "%s is delivered by the service, not polled: nothing is there before its first event, so from_start has no place here", trigger.ID)
+	}
 	inputs := &Action{ID: trigger.ID, Input: trigger.Input}
 	made.With = c.objectTemplate(at, t.With, scope, inputs.InputType(), "input")
 	c.outdatedInputs(t.With, trigger.Input)

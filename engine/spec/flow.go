@@ -36,6 +36,7 @@ type FlowTrigger struct {
 	With []Entry
 
 	Trigger    Text
+	FromStart  Text // with Trigger, of a poll: its first look fires, too
 	Schedule   *Schedule
 	Webhook    *InboundWebhook
 	OnDemand   *Value

@@ -52,6 +52,7 @@ func triggerEntrySection() section[FlowTrigger] {
 		scalar("id", Name, "the name of the trigger, needed where two are alike", "nightly", func(t *FlowTrigger) *Text { return &t.ID }),
 		scalar("trigger", Line, "a trigger of a connector", "qwilr.page_accepted", func(t *FlowTrigger) *Text { return &t.Trigger }),
 		pairs("with", "what the trigger is given", "{ channel: \"#sales\" }", func(t *FlowTrigger) *[]Entry { return &t.With }),
+		scalar("from_start", Switch, "true: a poll also fires for what is there at its first look", "true", func(t *FlowTrigger) *Text { return &t.FromStart }),
 		block("schedule", "schedule", scheduleSection, "starts the flow at set times", func(t *FlowTrigger, s *Schedule) { t.Schedule = s }),
 		block("webhook", "webhook", inboundSection, "starts the flow when its own address is called", func(t *FlowTrigger, w *InboundWebhook) { t.Webhook = w }),
 		custom(Key{Name: "on_demand", Form: Block, Help: "a button, the command line, the API or another flow starts it", Example: "{}"}, readOnDemand).
@@ -88,8 +89,10 @@ func soundTrigger(p *parser, t *FlowTrigger, s spot) {
 	case len(given) > 1:
 		p.several("S131", given, "a trigger is started by one thing: give each its own entry")
 	}
-	if with, ok := keyOf(s, "with"); ok && !s.has("trigger") && len(given) > 0 {
-		p.strays(with, "trigger", given[0])
+	for _, name := range []string{"with", "from_start"} {
+		if key, ok := keyOf(s, name); ok && !s.has("trigger") && len(given) > 0 {
+			p.strays(key, "trigger", given[0])
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func (p *Polls) recall(ctx context.Context, v *view, inputs map[string]any) erro
 	v.before = positionOf(stored)
 	switch {
 	case !begun || !strings.HasPrefix(v.before.of, list):
-		v.first, v.before = true, position{}
+		v.first, v.before = !v.on.FromStart, position{}
 	case v.before.paused:
 		v.first = true
 	case v.before.of != v.of:

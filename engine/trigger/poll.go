@@ -46,9 +46,9 @@ type PollOptions struct {
 // A look reads the whole list and hands over an arrival for each item, the
 // oldest first; those that were seen before start nothing. The cursor is the
 // highest value of `changed` and moves in the same transaction. The first look
-// of a trigger only marks what is there as seen, and so does the first one
-// after its flow was switched off and on again, or after it was told to look
-// at something else. A poll never overlaps with itself.
+// of a trigger without FromStart only marks what is there as seen, and so does
+// the first one after its flow was switched off and on again, or after it was
+// told to look at something else. A poll never overlaps with itself.
 type Polls struct {
 	opt     PollOptions
 	log     *slog.Logger

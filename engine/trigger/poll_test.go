@@ -270,6 +270,20 @@ func TestPollForNew(t *testing.T) {
 	wantFired(t, s)
 }
 
+// With from_start the first look fires for what is there, and the next one for
+// what is new.
+func TestPollFromStart(t *testing.T) {
+	set := shop(t, program.Options{}, map[string]string{"flow": flowFile("{ trigger: shop.order_new, from_start: true }", "")})
+	s := newStall(set)
+	p := s.polls(nil)
+	s.stock("1 new 01", "2 new 02")
+	poll(t, p, "order_new")
+	wantFired(t, s, "1", "2")
+	s.stock("1 new 01", "2 new 02", "3 new 03")
+	poll(t, p, "order_new")
+	wantFired(t, s, "3")
+}
+
 // A list that was empty at first has only news later.
 func TestPollOfEmptyList(t *testing.T) {
 	set := shop(t, program.Options{}, map[string]string{"flow": flowFile("trigger: shop.order_changed", "")})
