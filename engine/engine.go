@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -233,12 +234,8 @@ func (e *Engine) connection(ctx context.Context, name string) (*program.Connecti
 	}
 	own := *conn
 	own.Fields = map[string]any{}
-	for k, v := range brought {
-		own.Fields[k] = v
-	}
-	for k, v := range conn.Fields {
-		own.Fields[k] = v
-	}
+	maps.Copy(own.Fields, brought)
+	maps.Copy(own.Fields, conn.Fields)
 	return &own, true
 }
 

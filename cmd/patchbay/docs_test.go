@@ -285,13 +285,13 @@ func (d *document) piece(b *block) {
 			{"actions:", "\n  list_orders:\n    name: List orders\n    effect: read\n    request: GET /orders\n    output: { list: Order }\n"},
 		}
 	}
-	head := ""
+	var head strings.Builder
 	for _, need := range needs {
 		if !strings.HasPrefix(text, need[0]) && !strings.Contains(text, "\n"+need[0]) {
-			head += need[0] + need[1]
+			head.WriteString(need[0] + need[1])
 		}
 	}
-	d.write(path, head+text)
+	d.write(path, head.String()+text)
 	if found := d.check(); found != "" {
 		d.errorf(b, "the piece has findings:\n%s", found)
 	}
@@ -344,17 +344,17 @@ func isTyped(line string) bool { return strings.HasPrefix(line, "$ ") || line ==
 // kept hands get the pattern of d.lines[from:to] and returns those lines if
 // what get returns is what they say, else what it returns.
 func (d *document) kept(b *block, from, to int, get func(want *regexp.Regexp) string) string {
-	want := ""
+	var want strings.Builder
 	for _, line := range d.lines[from:to] {
-		want += line + "\n"
+		want.WriteString(line + "\n")
 	}
-	pattern := patternOf(want)
+	pattern := patternOf(want.String())
 	got := tidy(get(pattern))
 	if pattern.MatchString(got) {
-		return want
+		return want.String()
 	}
 	if !*updateDocs {
-		d.errorf(b, "not printed as said (-said +printed):\n%s", cmp.Diff(want, got))
+		d.errorf(b, "not printed as said (-said +printed):\n%s", cmp.Diff(want.String(), got))
 	}
 	return got
 }
@@ -364,17 +364,18 @@ var address = regexp.MustCompile(`127\\\.0\\\.0\\\.1:\d+`)
 // patternOf returns the pattern of a text in which "…" stands for anything:
 // for any lines where it stands alone in its line.
 func patternOf(text string) *regexp.Regexp {
-	p := "^"
+	var p strings.Builder
+	p.WriteString("^")
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \n")
 		if line == "…" {
-			p += "(?:.*\n)*?"
+			p.WriteString("(?:.*\n)*?")
 			continue
 		}
 		line = address.ReplaceAllString(regexp.QuoteMeta(line), `127\.0\.0\.1:\d+`)
-		p += strings.ReplaceAll(line, "…", ".*?") + "\n"
+		p.WriteString(strings.ReplaceAll(line, "…", ".*?") + "\n")
 	}
-	return regexp.MustCompile(p + "$")
+	return regexp.MustCompile(p.String() + "$")
 }
 
 // tidy takes the blanks off the ends of lines.

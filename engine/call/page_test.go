@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,9 +25,7 @@ func shelf(w http.ResponseWriter, from, to, all int, around map[string]any) {
 		items = append(items, map[string]any{"n": n})
 	}
 	answer := map[string]any{"items": items}
-	for k, v := range around {
-		answer[k] = v
-	}
+	maps.Copy(answer, around)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
 }

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -174,9 +175,7 @@ func (e *explainer) items(n *ast.BuiltinNode, is bool) string {
 func (c *Code) with(n ast.Node) *Code {
 	more := *c
 	more.types = make(map[ast.Node]*value.Type, len(c.types)+1)
-	for k, t := range c.types {
-		more.types[k] = t
-	}
+	maps.Copy(more.types, c.types)
 	more.types[n] = boolType
 	return &more
 }

@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -230,10 +231,8 @@ func (c *checker) inEnum(n ast.Node, enum *value.Type, literal ast.Node) bool {
 	if !ok || len(enum.Values) == 0 {
 		return false
 	}
-	for _, v := range enum.Values {
-		if v == s.Value {
-			return false
-		}
+	if slices.Contains(enum.Values, s.Value) {
+		return false
 	}
 	part := c.src.at(s.Location())
 	fix := diag.Nearest(s.Value, enum.Values)
@@ -281,10 +280,8 @@ func mayEqual(a, b *value.Type) bool {
 		return true
 	case a.Kind == value.Enum && b.Kind == value.Enum:
 		for _, v := range a.Values {
-			for _, w := range b.Values {
-				if v == w {
-					return true
-				}
+			if slices.Contains(b.Values, v) {
+				return true
 			}
 		}
 		return false

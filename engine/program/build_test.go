@@ -51,13 +51,13 @@ func TestFindings(t *testing.T) {
 // what testdata wants.
 func TestEveryCodeHasAnExample(t *testing.T) {
 	code := regexp.MustCompile(`"([FCW][0-9]{3})"`)
-	wanted := ""
+	var wanted strings.Builder
 	for _, file := range archives(t) {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wanted += fileOf(archive, "want")
+		wanted.WriteString(fileOf(archive, "want"))
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -73,7 +73,7 @@ func TestEveryCodeHasAnExample(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range code.FindAllStringSubmatch(string(text), -1) {
-			if !strings.Contains(wanted, "["+m[1]+"]") {
+			if !strings.Contains(wanted.String(), "["+m[1]+"]") {
 				missing = append(missing, m[1])
 			}
 		}

@@ -83,13 +83,13 @@ func (r *report) textTemplate(t spec.Text, scope *expr.Scope, want *value.Type) 
 }
 
 func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Value {
-	text := ""
+	var text strings.Builder
 	for _, p := range parts {
-		text += p.Literal
+		text.WriteString(p.Literal)
 	}
-	reason := value.MismatchValue(text, want)
+	reason := value.MismatchValue(text.String(), want)
 	if reason == "" {
-		return Constant(text, value.Of(value.String))
+		return Constant(text.String(), value.Of(value.String))
 	}
 	f := diag.Finding{Pos: t.Pos, Width: width(t.Value), Code: "F350", Message: reason}
 	if want.Kind == value.Enum {

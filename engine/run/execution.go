@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -70,14 +71,11 @@ type frame struct {
 // seeing them.
 func (f *frame) inner(path string) *frame {
 	names := make(map[string]any, len(f.names)+2)
-	for k, v := range f.names {
-		names[k] = v
-	}
+	maps.Copy(names, f.names)
 	for _, k := range []string{"steps", "failures"} {
 		m := map[string]any{}
-		for id, v := range f.names[k].(map[string]any) { //nolint:forcetypeassert // every frame is made with both maps
-			m[id] = v
-		}
+		//nolint:forcetypeassert // every frame is made with both maps
+		maps.Copy(m, f.names[k].(map[string]any))
 		names[k] = m
 	}
 	return &frame{flow: f.flow, names: names, path: path, now: f.now}

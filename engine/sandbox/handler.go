@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -80,9 +81,7 @@ func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, out *answer) {
 		}
 	case FailStatus, FailMalformed, FailTruncated:
 	}
-	for name, texts := range out.header {
-		w.Header()[name] = texts
-	}
+	maps.Copy(w.Header(), out.header)
 	body := out.body
 	if kind == FailTruncated {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))

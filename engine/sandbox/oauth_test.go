@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,9 +22,7 @@ func signIn(t *testing.T, b *bench, extra url.Values) string {
 		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"http://127.0.0.1/back?x=1"},
 		"state": {"s"}, "scope": {"orders.read"}, "audience": {"api"},
 	}
-	for name, texts := range extra {
-		q[name] = texts
-	}
+	maps.Copy(q, extra)
 	page := b.call("GET", "/shop/oauth/authorize?"+q.Encode(), "")
 	if got := page.body; page.status != 200 || !strings.Contains(got, "<code>orders.read</code>") {
 		t.Fatalf("page = %d %s, want 200 with the scope", page.status, got)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -79,9 +80,7 @@ func (s *scene) lead(root map[string]any, p *program.Paginate, to, total int) {
 
 func (s *scene) link(to int) string {
 	query := url.Values{}
-	for name, texts := range s.req.query {
-		query[name] = texts
-	}
+	maps.Copy(query, s.req.query)
 	query.Set(nextPageParam, cursorAt(to))
 	return s.origin + s.req.url.EscapedPath() + "?" + query.Encode()
 }

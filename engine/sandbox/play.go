@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -177,9 +178,7 @@ func (p *performance) finished(status int, body []byte) *answer {
 
 // refused returns a refusal in the vendor's form.
 func (p *performance) refused(why *problem) *answer {
-	for name, texts := range why.header {
-		p.header[name] = texts
-	}
+	maps.Copy(p.header, why.header)
 	return p.finished(why.status, p.vendorError(why))
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -22,9 +23,7 @@ type stage struct {
 
 func newStage(k *program.Connector) *stage {
 	st := &stage{connector: k, base: basePath(k), connection: map[string]any{}, fixtures: map[string]string{}}
-	for name, v := range program.SandboxConnection(k).Fields {
-		st.connection[name] = v
-	}
+	maps.Copy(st.connection, program.SandboxConnection(k).Fields)
 	for _, a := range k.Actions {
 		if a.Transport == program.HTTP && a.Path != "" {
 			st.routes = append(st.routes, newRoute(a))

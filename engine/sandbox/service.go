@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -110,9 +111,7 @@ func (v *service) load(ctx context.Context) {
 		}
 		v.stores[name] = &records{fixture: s.Fixture, items: list}
 	}
-	for key, r := range kept.Replies {
-		v.replies[key] = r
-	}
+	maps.Copy(v.replies, kept.Replies)
 	v.grants.take(kept.Grants)
 	v.made = kept.Made
 }

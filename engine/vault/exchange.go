@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -73,9 +74,7 @@ func (e endpoint) request(ctx context.Context, grant url.Values) (*http.Request,
 	for key, text := range e.Params {
 		form.Set(key, text)
 	}
-	for key, texts := range grant {
-		form[key] = texts
-	}
+	maps.Copy(form, grant)
 	if !e.Header {
 		form.Set("client_id", e.ID)
 		if e.Secret != "" {
