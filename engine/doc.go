@@ -18,12 +18,13 @@
 //     keeps its place.
 //   - journal: what happened in a run, and the state it folds into.
 //   - program: what will be executed: resolved, typed, immutable, hashed.
+//   - edit: changes to the text of files, such as the fixes of findings.
 //
-// These six compute and nothing else: no I/O, no clock, no goroutine. Above
+// These seven compute and nothing else: no I/O, no clock, no goroutine. Above
 // them stand the machines, one job each, which do not know each other:
 //
 //   - catalog: the programs that are live; reads and watches the files.
-//   - trigger: webhooks, schedules and polls, turned into accepted events.
+//   - trigger: webhooks, schedules, polls and failures of flows, turned into accepted events.
 //   - run: executes a program durably.
 //   - call: one attempt against a service: request, pages, limits, errors.
 //   - vault: credentials and tokens, sealed at rest, renewed once.

@@ -72,6 +72,7 @@ type Engine struct {
 	hooks     *trigger.Hooks
 	schedules *trigger.Schedules
 	polls     *trigger.Polls
+	failures  *trigger.Failures
 	console   *console.Console
 	token     string
 	publicURL atomic.Pointer[string]
@@ -172,6 +173,9 @@ func (e *Engine) triggers() {
 		polls.SandboxEvery = sandboxPoll
 	}
 	e.polls = trigger.NewPolls(polls)
+	e.failures = trigger.NewFailures(trigger.FailureOptions{
+		Intake: intake, Store: e.store, Notify: e.store.Failed(), URL: e.runURL,
+	})
 }
 
 // intake is the way of all triggers into the store.
@@ -209,6 +213,7 @@ func (e *Engine) connectors() []*program.Connector {
 func (e *Engine) reloaded(live *catalog.Live) {
 	e.schedules.Refresh()
 	e.polls.Refresh()
+	e.failures.Refresh()
 	if e.opt.Reloaded != nil {
 		e.opt.Reloaded(live)
 	}

@@ -71,6 +71,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 			return errors.Join(err, people.Close(), vendors.Close())
 		}
 		defer forget()
+		e.failures.Begin(ctx) // before anything can fail
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return serveHTTP(ctx, people, e.console.Handler()) })
 		g.Go(func() error { return serveHTTP(ctx, vendors, e.vendorHandler()) })
@@ -78,6 +79,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.runner.Run(ctx) })
 		g.Go(func() error { return e.schedules.Run(ctx) })
 		g.Go(func() error { return e.polls.Run(ctx) })
+		g.Go(func() error { return e.failures.Run(ctx) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
 			g.Go(func() error { return e.playExamples(ctx) })

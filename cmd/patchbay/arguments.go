@@ -26,6 +26,19 @@ func atMost(what string) cobra.PositionalArgs {
 	}
 }
 
+// wrongFlag says what is wrong with a flag. Where a value cannot be read, the
+// library quotes the function that read it, which tells nobody anything.
+func wrongFlag(_ *cobra.Command, err error) error {
+	text, function, unread := strings.Cut(err.Error(), ": strconv.")
+	if !unread {
+		return usagef("", "%v", err)
+	}
+	if strings.HasPrefix(function, "ParseBool") {
+		return usagef("true or false is wanted", "%s", text)
+	}
+	return usagef("a whole number is wanted", "%s", text)
+}
+
 // nothing wants no argument.
 func nothing(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {

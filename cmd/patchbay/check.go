@@ -13,27 +13,39 @@ import (
 )
 
 func newCheck(a *app) *cobra.Command {
-	var asJSON, strict bool
+	var opt checkOptions
 	c := &cobra.Command{
 		Use:   "check [PATH…]",
 		Short: "Say what is wrong in the files",
 		Long: `Reads the whole workspace and says what is wrong in it, and how to put it right. Nothing is called and nothing is
 written. With paths, only the findings in those files and folders count.
 
+With --fix, the fixes that are certain are written into the files: those that are marked (patchbay check --fix). Every
+other byte of a file stays as it is, and a fix that would bring another finding is taken back. --fix=all also takes the
+fixes that are only offered: those that are a guess, or that alter what is sent to a service.
+
 Errors keep a file from going live; warnings (their codes begin with W) do not, and count only with --strict.
 The comment "# patchbay: allow W104" silences a warning on its line.`,
 		Example: `  patchbay check
   patchbay check flows/weekly-report.yaml
   patchbay check connectors/ghl --strict
+  patchbay check --fix
   patchbay check --json`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.check(args, asJSON, strict)
+			return a.check(args, opt)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
-	c.Flags().BoolVar(&strict, "strict", false, "let warnings count as errors do")
+	c.Flags().BoolVar(&opt.json, "json", false, "print the findings as JSON")
+	c.Flags().BoolVar(&opt.strict, "strict", false, "let warnings count as errors do")
+	c.Flags().StringVar(&opt.fix, "fix", "", "write the fixes that are certain into the files; =all: those that are offered too")
+	c.Flags().Lookup("fix").NoOptDefVal = fixSafe
 	return c
+}
+
+type checkOptions struct {
+	json, strict bool
+	fix          string // "", fixSafe or fixAll
 }
 
 // checkAnswer is the JSON of `check`.
@@ -42,10 +54,14 @@ type checkAnswer struct {
 	Connectors int               `json:"connectors"`
 	Errors     int               `json:"errors"`
 	Warnings   int               `json:"warnings"`
+	Fixed      []fixAnswer       `json:"fixed,omitempty"` // with --fix
 	Findings   []console.Finding `json:"findings"`
 }
 
-func (a *app) check(paths []string, asJSON, strict bool) error {
+func (a *app) check(paths []string, opt checkOptions) error {
+	if err := opt.sound(); err != nil {
+		return err
+	}
 	if err := a.needWorkspace(); err != nil {
 		return err
 	}
@@ -54,6 +70,10 @@ func (a *app) check(paths []string, asJSON, strict bool) error {
 		return err
 	}
 	w, err := a.workspace()
+	if err != nil {
+		return err
+	}
+	fixed, err := a.fix(w, within, opt.fix)
 	if err != nil {
 		return err
 	}
@@ -66,27 +86,37 @@ func (a *app) check(paths []string, asJSON, strict bool) error {
 	errs := len(found.Errors())
 	sum := checkAnswer{
 		Flows: len(w.flows()), Connectors: len(w.src.Connectors),
-		Errors: errs, Warnings: len(found) - errs, Findings: []console.Finding{},
+		Errors: errs, Warnings: len(found) - errs, Fixed: fixed, Findings: []console.Finding{},
 	}
-	if asJSON {
+	if opt.json {
 		for _, f := range found {
 			sum.Findings = append(sum.Findings, console.NewFinding(f))
 		}
-		if err := a.printJSON(sum); err != nil {
-			return err
-		}
+		err = a.printJSON(sum)
 	} else {
-		if err := diag.Print(a.Stdout, found, w.source); err != nil {
-			return err
-		}
-		if len(found) > 0 {
-			fmt.Fprintln(a.Stdout)
-		}
-		fmt.Fprintln(a.Stdout, sum.line())
+		err = a.printCheck(sum, found, w.source)
 	}
-	if errs > 0 || strict && len(found) > 0 {
+	if err == nil && (errs > 0 || opt.strict && len(found) > 0) {
 		return errSaid
 	}
+	return err
+}
+
+// printCheck prints what was fixed, what was found, and the sum of it.
+func (a *app) printCheck(sum checkAnswer, found diag.List, source func(file string) string) error {
+	for _, f := range sum.Fixed {
+		fmt.Fprintln(a.Stdout, f)
+	}
+	if len(sum.Fixed) > 0 {
+		fmt.Fprintln(a.Stdout)
+	}
+	if err := diag.Print(a.Stdout, found, source); err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		fmt.Fprintln(a.Stdout)
+	}
+	fmt.Fprintln(a.Stdout, sum.line())
 	return nil
 }
 

@@ -135,15 +135,10 @@ func (d *document) reference(what []string) []string {
 	return lines
 }
 
-// reserved are the keys of the language that this version does not carry out.
-func reserved() []string {
-	return []string{"trigger.flow_failed", "step.wait_for", "step.approve", "auth.members"}
-}
-
 func keyTable(s spec.Section, here []string) []string {
 	lines := []string{"#### " + heading(s.Name), "", "| key | what it says | what it holds | example |", "|---|---|---|---|"}
 	for _, k := range s.Keys {
-		if slices.Contains(reserved(), s.Name+"."+k.Name) {
+		if k.Reserved {
 			continue
 		}
 		name, example := "`"+k.Name+"`", ""
@@ -155,8 +150,8 @@ func keyTable(s spec.Section, here []string) []string {
 		}
 		lines = append(lines, row4(name, k.Help, holds(k, here), example))
 	}
-	if s.Rest != "" {
-		lines = append(lines, row4("any other", s.Rest, "", ""))
+	if s.Rest.Help != "" {
+		lines = append(lines, row4("any other", s.Rest.Help, "", ""))
 	}
 	return append(lines, "")
 }

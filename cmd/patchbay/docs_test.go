@@ -46,7 +46,7 @@ func documents() []string { return []string{"README.md", "flows/README.md", "con
 //	yaml connector  the same for a piece of a connector
 //	json            a file, named in backquotes in the line above
 //	console         what is typed (after "$ ") and what is printed. "…" stands for
-//	                anything. `serve` goes on in the background until ^C: a block in
+//	                anything; "> FILE" keeps it in a file. `serve` goes on in the background until ^C: a block in
 //	                which nothing is typed is what it prints next.
 //
 // A block of another kind is an error.
@@ -415,9 +415,14 @@ func (d *document) command(b *block, line string, want *regexp.Regexp) string {
 		d.serve = d.start(words[1:], env)
 		return d.serve.prints(d.t.Context(), want)
 	}
-	var out bytes.Buffer
+	var out, kept bytes.Buffer
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
+	if n := len(words) - 2; words[n] == ">" { // what is printed goes into a file
+		Main(ctx, Process{Args: words[1:n], Stdin: strings.NewReader(""), Stdout: &kept, Stderr: &out, Env: lookup(env)})
+		d.write(filepath.FromSlash(words[n+1]), kept.String())
+		return out.String()
+	}
 	Main(ctx, Process{Args: words[1:], Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Env: lookup(env)})
 	return out.String()
 }

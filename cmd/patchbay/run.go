@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,6 +58,9 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 	if err := c.get(ctx, at, &flow); err != nil {
 		return err
 	}
+	if err := oneTrigger(flow, f.trigger); err != nil {
+		return err
+	}
 	inputs, err := assigned("--input", f.inputs, flow.Inputs)
 	if err != nil {
 		return err
@@ -96,6 +100,23 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 		return errSaid
 	}
 	return err
+}
+
+// oneTrigger refuses a run for which nobody says which of the flow's triggers
+// it stands for.
+func oneTrigger(flow console.Flow, named string) error {
+	var ids []string
+	for _, t := range flow.Triggers {
+		if t.Kind == "on_demand" {
+			return nil
+		}
+		ids = append(ids, t.ID)
+	}
+	if named != "" || len(ids) < 2 {
+		return nil
+	}
+	return usagef("one must be named: patchbay run "+flow.ID+" --trigger "+ids[0],
+		"the flow %q is not started by hand, but by one of these: %s", flow.ID, strings.Join(ids, ", "))
 }
 
 // printEnding prints how a run stands, and its output.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,6 +40,9 @@ func newSecretSet(a *app) *cobra.Command {
 		Args:              exactly("NAME", "the name by which flows/connections.yaml knows it"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !secretName.MatchString(args[0]) {
+				return usagef("letters, digits and _ . - are allowed, with a letter first, as in: slack_bot", "%q cannot be the name of a secret", args[0])
+			}
 			text, err := a.secretText(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -54,6 +58,9 @@ func newSecretSet(a *app) *cobra.Command {
 		},
 	}
 }
+
+// secretName is what ${{ secret.name }} can name.
+var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // secretText reads the value of a secret: a line typed at a terminal, or else
 // the whole standard input without the end of its last line.

@@ -85,6 +85,9 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return failuref("something else listens there; choose others with --listen and --hooks-listen", "%v", err)
 	}
+	if _, ok := errors.AsType[*net.AddrError](err); ok {
+		return usagef("an address is written with its host and port: "+defaultListen, "%v", err)
+	}
 	if err == nil {
 		fmt.Fprintln(a.Stdout, "stopped; what was under way goes on with the next `patchbay serve`")
 	}
@@ -130,21 +133,42 @@ func (a *app) welcome(ctx context.Context, opt engine.Options, live *catalog.Liv
 		return
 	}
 	g = grid(a.Stdout)
+	several := severalOwn(addresses)
 	for _, h := range addresses {
-		row(g, "webhooks  "+h.URL, "for "+strings.Join(flowsOf(h.Triggers), ", "))
+		row(g, "webhooks  "+h.URL, "for "+waitingAt(h, several))
 	}
 	_ = g.Flush() // as above
 	fmt.Fprintln(a.Stdout)
 }
 
-// flowsOf returns the flows of triggers that are named "flow/trigger id".
-func flowsOf(triggers []string) []string {
-	var flows []string
-	for _, t := range triggers {
-		flow, _, _ := strings.Cut(t, "/")
-		flows = append(flows, flow)
+// waitingAt returns who waits at an address, for triggers that are named
+// "flow/trigger id": the flows and, where a flow has several addresses of its
+// own, the trigger that this one belongs to.
+func waitingAt(h console.Address, several map[string]bool) string {
+	var names []string
+	for _, t := range h.Triggers {
+		flow, id, _ := strings.Cut(t, "/")
+		if h.Connector == "" && several[flow] {
+			flow += ", trigger " + id
+		}
+		names = append(names, flow)
 	}
-	return slices.Compact(flows)
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// severalOwn returns the flows that have more than one webhook of their own.
+func severalOwn(addresses []console.Address) map[string]bool {
+	seen, several := map[string]bool{}, map[string]bool{}
+	for _, h := range addresses {
+		for _, t := range h.Triggers {
+			flow, _, _ := strings.Cut(t, "/")
+			if h.Connector == "" {
+				several[flow] = seen[flow]
+				seen[flow] = true
+			}
+		}
+	}
+	return several
 }
 
 // starts says what starts a flow.

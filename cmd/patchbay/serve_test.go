@@ -119,7 +119,7 @@ func TestServe(t *testing.T) {
 	// A file with a mistake keeps its last good version live.
 	rewrite(t, file, "steps.things)", "steps.thingz)")
 	served.until(`reloaded: flows/thing-report\.yaml has errors, its last good version stays live; 2 errors$`)
-	served.until(`^      fix:    things$`)
+	served.until(`^      fix:    things   \(patchbay check --fix\)$`)
 	said(t, exitDone, "run", "thing-report", "--sandbox", "--dir", dir)
 	rewrite(t, file, "steps.thingz)", "steps.things)")
 	served.until(`reloaded: flows/thing-report\.yaml is live as it stands; no findings$`)

@@ -48,8 +48,10 @@ func (t *trace) event(e journal.Event) {
 
 func (t *trace) line(what string, e journal.Event, about string) {
 	step := "the run"
-	if e.Path != "" {
-		step = t.names.of(e.Path)
+	if path := strings.TrimSuffix(e.Path, "."); path != "" { // the dot: only the end of the step is retried
+		step = t.names.of(path)
+	} else if e.Path != "" {
+		step = "the end of the run"
 	}
 	facts := []string{fmt.Sprintf("  %-8s %s", what, step)}
 	if e.Action != "" {

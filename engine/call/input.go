@@ -42,6 +42,10 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 	v := o.inputs[in.Name]
 	if v == nil && in.Default != nil {
 		d, err := in.Default.Eval(o.env())
+		if err != nil && o.awaitsSignIn() {
+			return nil, value.Fail(value.ClassAuth, "connection %q is not signed in to %s: run \"patchbay connect %s\"",
+				o.Connection.Name, o.Connection.Connector.Name, o.Connection.Name)
+		}
 		if err != nil {
 			return nil, value.Fail(value.ClassInvalid, "the default of input %s: %v", in.Name, err)
 		}
@@ -65,6 +69,17 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 		return nil, value.Fail(value.ClassInvalid, "input %s is %s, %s", in.Name, describe(v), reason)
 	}
 	return v, nil
+}
+
+// awaitsSignIn reports whether the connection lacks a field that the answer to
+// a sign-in fills.
+func (o *operation) awaitsSignIn() bool {
+	if o.Connection == nil || o.Connection.Sandbox || o.Connection.Auth == nil || o.Connection.Auth.Type != program.AuthOAuth2Code {
+		return false
+	}
+	return slices.ContainsFunc(o.Connection.Connector.Fields, func(in *program.Input) bool {
+		return in.FromToken != "" && o.Connection.Fields[in.Name] == nil
+	})
 }
 
 // outOfBounds tells how a number misses the bounds of its field.

@@ -29,6 +29,8 @@ func TestBadInput(t *testing.T) {
 		{"no kind", "flows/x.yaml", "name: x\ntriggers: [{ on_demand: {} }]\nsteps: [{ stop: x }]\n", "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: flow is missing: it says that this is a flow [S106]`}},
 		{"connector among the flows", "flows/x.yaml", crm, "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: this is the file of a connector, and it lies in the folder flows [F123]`}},
 		{"flow of the same id", "flows/tagger.yml", tagger + "# another\n", "flows/tagger.yml tagger kept=false", []string{`flows/tagger.yml: there are two flows with the id "tagger" [F120]`}},
+		{"an editor's ending", "flows/x.yaml.txt", start, "flows/x.yaml.txt x.yaml.txt kept=false", []string{`flows/x.yaml.txt: a file of this name is not read: its name must end in .yaml [Y127]`}},
+		{"capital ending", "flows/x.YML", start, "flows/x.YML x.YML kept=false", []string{`flows/x.YML: a file of this name is not read: its name must end in .yaml [Y127]`}},
 		{"second connector of the id", "connectors/crm2/connector.yaml", crm, "connectors/crm2 kept=false", []string{`connectors/crm2/connector.yaml:2:5: the id is "crm", but the folder is "crm2" [C102]`}},
 		{"connector without connector.yaml", "connectors/new/actions.yaml", "group: actions\n", "connectors/new kept=false", []string{`connectors/new: the folder has no connector.yaml [C101]`}},
 		{"large fixture", "connectors/crm/fixtures/x.json", strings.Repeat("[", 3<<20), "connectors/crm kept=true", []string{`connectors/crm/fixtures/x.json: the file has 3072 KB, more than 2 MB is not read [Y103]`}},

@@ -154,16 +154,40 @@ func yamlFiles(fsys fs.FS, dir string) ([]program.File, error) {
 	}
 	var out []program.File
 	for _, e := range entries {
-		if ext := path.Ext(e.Name()); ext != ".yaml" && ext != ".yml" || ignored(e.Name()) {
+		if ignored(e.Name()) {
 			continue
 		}
 		name := path.Join(dir, e.Name())
+		if ext := path.Ext(e.Name()); ext != ".yaml" && ext != ".yml" {
+			if right := meantAsYAML(e.Name()); right != "" && !e.IsDir() {
+				out = append(out, program.File{Path: name, Unreadable: misnamed(name, right)})
+			}
+			continue
+		}
 		if f, ok := file(fsys, name, name); ok {
 			out = append(out, f)
 		}
 	}
 	sortFiles(out)
 	return out, nil
+}
+
+// meantAsYAML returns the name that a file should have which somebody meant as
+// a YAML file, as an editor saves it that hides the end of the name; "" for any
+// other file.
+func meantAsYAML(name string) string {
+	lower := strings.TrimSuffix(strings.ToLower(name), ".txt")
+	if end := path.Ext(lower); end == ".yaml" || end == ".yml" {
+		return name[:len(lower)-len(end)] + ".yaml"
+	}
+	return ""
+}
+
+func misnamed(name, right string) *diag.Finding {
+	return &diag.Finding{
+		Pos: diag.Pos{File: name}, Code: "Y127", Message: "a file of this name is not read: its name must end in .yaml",
+		Hint: "name it " + right,
+	}
 }
 
 func sortFiles(files []program.File) {

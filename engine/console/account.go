@@ -71,6 +71,10 @@ func (c *Console) connect(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
+	if conn.Sandbox {
+		fail(w, http.StatusConflict, "the connection "+strconv.Quote(name)+" is played by the sandbox and needs no sign-in", "without --sandbox it can be connected")
+		return
+	}
 	if conn.Auth == nil || conn.Auth.Type != program.AuthOAuth2Code {
 		fail(w, http.StatusConflict, "the connection "+strconv.Quote(name)+" needs no sign-in: its credentials stand in flows/connections.yaml", "patchbay connections --test tries it")
 		return

@@ -6,6 +6,7 @@ import "net/http"
 func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/status", c.status)
 	api.HandleFunc("GET /api/v1/findings", c.findings)
+	api.HandleFunc("POST /api/v1/check", c.check)
 	api.HandleFunc("GET /api/v1/flows", c.flows)
 	api.HandleFunc("GET /api/v1/flows/{id}", c.flow)
 	api.HandleFunc("POST /api/v1/flows/{id}/runs", c.start)
@@ -14,6 +15,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/runs/{id}/events", c.events)
 	api.HandleFunc("POST /api/v1/runs/{id}/cancel", c.cancel)
 	api.HandleFunc("POST /api/v1/runs/{id}/answer", c.settle)
+	api.HandleFunc("POST /api/v1/runs/{id}/retry", c.retry)
 	api.HandleFunc("GET /api/v1/operations", c.operations)
 	api.HandleFunc("POST /api/v1/call", c.call)
 	api.HandleFunc("GET /api/v1/connections", c.connections)

@@ -99,6 +99,9 @@ func TestAPI(t *testing.T) {
 
 	k.ask("GET", "/status", "")
 	k.ask("GET", "/findings", "")
+	k.ask("POST", "/check", `{"path": "flows/new.yaml", "text": "flow: 1\ntriggers:\n  - on_demand: {}\nsteps:\n  - stop: ${{ flow.nmae }}\n"}`)
+	k.ask("POST", "/check", `{"path": "flows/new.yaml", "text": "flow: 1\ntriggers:\n  - on_demand: {}\nsteps:\n  - stop: ${{ flow.name }}\n"}`)
+	k.ask("POST", "/check", `{"path": "../new.yaml", "text": ""}`)
 	k.ask("GET", "/flows", "")
 	k.ask("GET", "/flows/note", "")
 	k.ask("GET", "/flows/grete", "")

@@ -18,6 +18,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"patchbay/engine/call"
 	"patchbay/engine/catalog"
@@ -60,11 +61,13 @@ type Console struct {
 	opt   Options
 	feed  *feed
 	pages *template.Template
+	// retries is held while a run is taken up again.
+	retries *sync.Mutex
 }
 
 // New returns a console. It serves nothing before its Handler is asked.
 func New(opt Options) *Console {
-	return &Console{opt: opt, feed: newFeed(), pages: parsePages()}
+	return &Console{opt: opt, feed: newFeed(), pages: parsePages(), retries: &sync.Mutex{}}
 }
 
 // WithToken returns the same console behind another token.

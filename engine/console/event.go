@@ -8,13 +8,14 @@ import (
 	"patchbay/engine/call"
 	"patchbay/engine/expr"
 	"patchbay/engine/program"
+	"patchbay/engine/trigger"
 	"patchbay/engine/value"
 )
 
 // eventFor brings a given event into the form of the trigger's type: it may
 // have that form, or the one in which the vendor delivers it. Where none is
-// given, a tick is now, and in the sandbox something of the trigger's stands
-// in.
+// given, a tick is now, a failure is made up, and in the sandbox something of
+// the trigger's stands in.
 func (c *Console) eventFor(ctx context.Context, t *program.FlowTrigger, given any) (any, error) {
 	event, err := value.Normalize(given)
 	switch {
@@ -24,6 +25,8 @@ func (c *Console) eventFor(ctx context.Context, t *program.FlowTrigger, given an
 		return c.standIn(ctx, t)
 	case event == nil && t.Schedule != nil:
 		return map[string]any{"scheduled": time.Now().UTC().Format(time.RFC3339)}, nil
+	case event == nil && t.FlowFailed != "":
+		return trigger.SampleFailure(t.FlowFailed, time.Now()), nil
 	case event == nil && t.Type != nil && t.Type.Kind == value.Object:
 		return map[string]any{}, nil
 	case event == nil || t.Event == nil:

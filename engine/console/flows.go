@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,24 @@ func (c *Console) statusNow() Status {
 func (c *Console) findings(w http.ResponseWriter, _ *http.Request) {
 	out := []Finding{}
 	for _, f := range c.opt.Catalog.Live().Findings {
+		out = append(out, NewFinding(f))
+	}
+	answer(w, http.StatusOK, out)
+}
+
+// check answers with the findings there would be in a file that held a text.
+func (c *Console) check(w http.ResponseWriter, r *http.Request) {
+	var req CheckRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	clean := path.Clean(req.Path)
+	if clean != req.Path || !strings.HasPrefix(clean, "flows/") && !strings.HasPrefix(clean, "connectors/") {
+		fail(w, http.StatusUnprocessableEntity, strconv.Quote(req.Path)+" is not the path of a file of the workspace", "such as flows/report.yaml")
+		return
+	}
+	out := []Finding{}
+	for _, f := range c.opt.Catalog.Check(clean, []byte(req.Text)) {
 		out = append(out, NewFinding(f))
 	}
 	answer(w, http.StatusOK, out)
@@ -99,11 +118,21 @@ func newFlowTrigger(t *program.FlowTrigger) FlowTrigger {
 		return FlowTrigger{ID: t.ID, Kind: "schedule", When: when(t.Schedule)}
 	case t.Webhook != nil:
 		return FlowTrigger{ID: t.ID, Kind: "webhook"}
+	case t.FlowFailed != "":
+		return FlowTrigger{ID: t.ID, Kind: "flow_failed", When: failing(t.FlowFailed)}
 	case t.Event.Webhook:
 		return FlowTrigger{ID: t.ID, Kind: "webhook", Trigger: t.Event.ID}
 	default:
 		return FlowTrigger{ID: t.ID, Kind: "poll", Trigger: t.Event.ID}
 	}
+}
+
+// failing says in words whose failures start a flow.
+func failing(flow string) string {
+	if flow == program.AnyFlow {
+		return "another flow fails"
+	}
+	return flow + " fails"
 }
 
 // when says in words when a schedule fires.

@@ -132,13 +132,14 @@ type served struct {
 	t                             *testing.T
 	dir, bell, base, hooks, token string
 	gate                          chan struct{} // opens what rings for "gate" and "slow"
+	waits                         chan struct{} // receives when somebody waits there
 }
 
 // serve starts an engine over the workspace, in the sandbox or with a real
 // bell.
 func serve(t *testing.T, sandbox bool) *served {
 	t.Helper()
-	s := &served{t: t, dir: t.TempDir(), gate: make(chan struct{})}
+	s := &served{t: t, dir: t.TempDir(), gate: make(chan struct{}), waits: make(chan struct{}, 100)}
 	bell := httptest.NewServer(http.HandlerFunc(s.ring))
 	t.Cleanup(bell.Close)
 	s.bell = bell.URL
@@ -204,6 +205,7 @@ func (s *served) ring(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"message": "nobody is not at home"}`)
 		return
 	case "gate", "slow":
+		s.waits <- struct{}{}
 		select {
 		case <-s.gate:
 		case <-r.Context().Done():

@@ -24,7 +24,7 @@ func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
-		"counted": counted, "span": span, "addressed": addressed, "behind": behind,
+		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 
@@ -136,10 +136,12 @@ func addressed(flow string, status any) string {
 	}
 }
 
-// runData is a run, and the steps whose write has no known outcome.
+// runData is a run, the steps whose write has no known outcome, and how it can
+// be retried.
 type runData struct {
 	Run
-	Open []string
+	Open    []string
+	Retries []retryOffer
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +159,7 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
 		c.trouble(w, r, err)
 		return
 	}
-	data := runData{Run: newWholeRun(run, events)}
+	data := runData{Run: newWholeRun(run, events), Retries: c.offers(r.Context(), run, events)}
 	if run.Status == journal.OutcomeUnknown {
 		data.Open = journal.Fold(events).Unsettled()
 	}

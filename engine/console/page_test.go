@@ -50,7 +50,9 @@ func TestPages(t *testing.T) {
 		{"/runs/3", 200, []string{
 			"Run 3 greet outcome unknown Cancel", "The answer to the write of step ring never arrived.", "It happened It did not",
 		}, []string{`data-path="ring" data-happened="false"`}},
-		{"/runs/4", 200, []string{"failed ring nobody is not at home invalid", "failed step ring: nobody is not at home /"}, nil},
+		{"/runs/4", 200, []string{
+			"Run 4 greet failed Retry what failed Retry from the start step ring", "failed ring nobody is not at home invalid", "failed step ring: nobody is not at home /",
+		}, []string{`data-post="/api/v1/runs/4/retry" data-from="failed" data-with="original" data-sure="Retry what failed? step ring: again"`}},
 		{"/runs/99", 404, []string{"There is no run &#34;99&#34;."}, nil},
 		{"/tables/rings", 200, []string{"rings 1 row id for r2 &lt;b&gt;Bo&lt;/b&gt;"}, nil},
 		{"/tables/rinks", 404, []string{"There is no table &#34;rinks&#34;.", "did you mean &#34;rings&#34;?"}, nil},

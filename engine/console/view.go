@@ -73,6 +73,14 @@ type Finding struct {
 	Fix      string `json:"fix,omitempty"` // a correction that is safe to make
 }
 
+// CheckRequest asks for the findings of a file that is being written, POST
+// /api/v1/check: those there would be if it were saved. The answer is a list of
+// findings; nothing is written and nothing goes live.
+type CheckRequest struct {
+	Path string `json:"path"` // below the workspace: "flows/report.yaml"
+	Text string `json:"text"`
+}
+
 // The severities of a [Finding]: one with errors is not live.
 const (
 	severityError   = "error"
@@ -115,12 +123,12 @@ type Flow struct {
 // FlowTrigger is what starts a flow.
 type FlowTrigger struct {
 	ID string `json:"id"` // within the flow
-	// Kind is webhook, poll, schedule or on_demand.
+	// Kind is webhook, poll, schedule, on_demand or flow_failed.
 	Kind string `json:"kind"`
 	// Trigger is the connector's trigger, "qwilr.page_accepted", of a poll or
 	// of a webhook that a connector knows.
 	Trigger string `json:"trigger,omitempty"`
-	When    string `json:"when,omitempty"` // of a schedule, in words
+	When    string `json:"when,omitempty"` // of a schedule or a flow_failed, in words
 }
 
 // Input is an input of an action, a trigger or a flow, or a field of a record.

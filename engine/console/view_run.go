@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/journal"
@@ -94,4 +96,57 @@ type SettleRequest struct {
 type SettleAnswer struct {
 	Run  int64  `json:"run"`
 	Path string `json:"path"`
+}
+
+// RetryRequest takes a run up again that has ended, POST
+// /api/v1/runs/{id}/retry. The body {} retries what failed.
+type RetryRequest struct {
+	// From is where it begins: "failed" (or ""), the step that failed for good
+	// and what followed it, of a loop that failed in part only the items that
+	// did; "start"; or the path of a step: that one and what followed it.
+	From string `json:"from"`
+	// With is the version of the flow it runs on: "original" (or ""), the one
+	// it ran on, or "current", the one that is live.
+	With string `json:"with"`
+}
+
+// RetryAnswer says what a retry does. The run goes on under its number.
+type RetryAnswer struct {
+	Run        int64    `json:"run"`
+	From       string   `json:"from"`
+	With       string   `json:"with"`
+	Definition string   `json:"definition"` // the hash of the version it runs on now
+	Kept       []string `json:"kept"`       // the steps that keep what came of them
+	Again      []string `json:"again"`      // those that are done once more
+}
+
+// Sentence tells in one line what is kept and what is done once more: "steps
+// page, contact: kept; apply: again".
+func (a RetryAnswer) Sentence() string {
+	var parts []string
+	if len(a.Kept) > 0 {
+		parts = append(parts, listed(a.Kept)+": kept")
+	}
+	if len(a.Again) > 0 {
+		parts = append(parts, listed(a.Again)+": again")
+	}
+	switch {
+	case len(parts) == 0 && a.From == fromStart:
+		return "the run begins once more"
+	case len(parts) == 0:
+		return "the run goes on where it was"
+	case len(a.Kept) == 1 || len(a.Kept) == 0 && len(a.Again) == 1:
+		return "step " + strings.Join(parts, "; ")
+	default:
+		return "steps " + strings.Join(parts, "; ")
+	}
+}
+
+// listed writes paths one after the other, not more than anybody reads.
+func listed(paths []string) string {
+	const most = 8
+	if len(paths) > most {
+		return strings.Join(paths[:most], ", ") + " and " + strconv.Itoa(len(paths)-most) + " more"
+	}
+	return strings.Join(paths, ", ")
 }

@@ -163,12 +163,16 @@ func said(e journal.Event) string {
 	}
 }
 
+// shownPath is the path of a step as it is shown: the dot behind one says that
+// only its end was tried once more.
+func shownPath(path string) string { return strings.TrimSuffix(path, ".") }
+
 // by tells in words what starts a flow.
 func by(t FlowTrigger) string {
 	switch t.Kind {
 	case "on_demand":
 		return "by hand"
-	case "schedule":
+	case "schedule", "flow_failed":
 		return t.When
 	case "poll":
 		return t.Trigger + " (asks regularly)"

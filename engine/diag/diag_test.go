@@ -23,7 +23,7 @@ func TestPrint(t *testing.T) {
 			"hint and fix",
 			List{{
 				Pos: at(3, 26), Width: 4, Code: "F301", Message: `"tagz" is not a field of qwilr.Page`,
-				Hint: "fields: id, name, tags\nwritten as in the connector", Fix: &Fix{Label: "tags   (patchbay check --fix)"},
+				Hint: "fields: id, name, tags\nwritten as in the connector", Fix: &Fix{Label: "tags", Safe: true, Edits: []Edit{{Pos: at(3, 26), Width: 4, Text: "tags"}}},
 			}},
 			`flows/a.yaml:3:26: "tagz" is not a field of qwilr.Page [F301]
     3 |   - tags: ${{ steps.page.tagz }}
@@ -31,6 +31,18 @@ func TestPrint(t *testing.T) {
       fields: id, name, tags
       written as in the connector
       fix:    tags   (patchbay check --fix)
+`,
+		},
+		{
+			"a fix that is only offered",
+			List{{
+				Pos: at(2, 1), Width: 5, Code: "S101", Message: `"steps" is bad`,
+				Fix: &Fix{Label: "stops", Edits: []Edit{{Pos: at(2, 1), Width: 5, Text: "stops"}}},
+			}},
+			`flows/a.yaml:2:1: "steps" is bad [S101]
+    2 | steps:
+      | ^^^^^
+      fix:    stops
 `,
 		},
 		{
@@ -148,9 +160,34 @@ func TestNearest(t *testing.T) {
 		{"xyz", ""},
 		{"di", "id"},
 		{"", ""},
+		{"tigs", ""}, // tags, or togs
 	} {
-		if got := Nearest(test.got, fields); got != test.want {
+		if got := Nearest(test.got, append(fields, "togs")); got != test.want {
 			t.Errorf("Nearest(%q) = %q, want %q", test.got, got, test.want)
+		}
+	}
+}
+
+func TestSure(t *testing.T) {
+	for _, test := range []struct {
+		got, name string
+		want      bool
+	}{
+		{"tagz", "tags", true},
+		{"nmae", "name", true},
+		{"first-Name", "first_name", true},
+		{"ID", "id", true},
+		{"di", "id", false}, // half of its letters
+		{"cc", "bcc", false},
+		{"stattuus", "status", true},
+		{"staattuus", "status", false}, // three letters
+		{"page1", "page2", false},
+		{"ghl.contacts.ad_tag", "ghl.contacts.add_tag", true},
+		{"qwilr.pages.get", "qwilr.pages.put", false},
+		{"ghl", "ghl_b", false},
+	} {
+		if got := Sure(test.got, test.name); got != test.want {
+			t.Errorf("Sure(%q, %q) = %t, want %t", test.got, test.name, got, test.want)
 		}
 	}
 }

@@ -35,9 +35,20 @@ func (p Pos) String() string {
 // Fix is the change that would settle a finding.
 type Fix struct {
 	Label string // what to show: the text to write, such as "tags"
-	// Safe means: applying it changes nothing but what the finding is about.
+	// Safe means that it is certain what was meant, and that applying it
+	// changes nothing but what the finding is about; above all, not a value
+	// that is written to a service. Such a fix needs nobody's consent.
 	Safe  bool
 	Edits []Edit
+}
+
+// String returns the label, and of a fix that is safe the command that applies
+// it.
+func (f *Fix) String() string {
+	if f.Safe && len(f.Edits) > 0 {
+		return f.Label + "   (patchbay check --fix)"
+	}
+	return f.Label
 }
 
 // Edit replaces Width characters at Pos by Text.

@@ -40,7 +40,7 @@ func (f Finding) format(lines []string) string {
 		fmt.Fprintf(&b, "      see:    %s: %s\n", r.Pos, r.Message)
 	}
 	if f.Fix != nil {
-		fmt.Fprintf(&b, "      fix:    %s\n", f.Fix.Label)
+		fmt.Fprintf(&b, "      fix:    %s\n", f.Fix)
 	}
 	return b.String()
 }

@@ -32,7 +32,7 @@ const (
 	Failed   Kind = "failed"   // a step failed for good; Failure. The on_error of the flow follows
 	Waiting  Kind = "waiting"  // nothing to do before Until
 	Answered Kind = "answered" // a person said what came of an intent: Text is [Happened] (Data: the output) or [DidNotHappen]
-	Retried  Kind = "retried"  // what is known of the step, of the steps inside it and of the end of those around it is forgotten; without Path, of all
+	Retried  Kind = "retried"  // what is known of the step, of the steps inside it and of the end of those around it is forgotten; without Path, of all; with a dot behind Path only the end of the step, with "." that of the run
 	Ended    Kind = "ended"    // Status, Text: the reason, Data: the output of the flow
 )
 
@@ -67,6 +67,10 @@ func (s Status) HasEnded() bool {
 		return false
 	}
 }
+
+// HasFailed reports whether a run of this status has ended and something in it
+// failed.
+func (s Status) HasFailed() bool { return s == FailedStatus || s == PartlyFailed }
 
 // Exchange is a request as it was sent and what came back, with every secret
 // masked. It is shown to people and never sent again.
@@ -160,7 +164,14 @@ type Accepted struct {
 	Duplicate bool  // an equal event was accepted before; Run is that one's
 }
 
-// Cursor is how far a poll or a schedule has come.
+// FailedRun is a run at the moment at which it failed, in whole or in part.
+type FailedRun struct {
+	Position int64 // of the failure among all failures, from the first on
+	Run      Run   // as it is now: it may have been retried since
+	Appends  int   // how many appends its journal had then
+}
+
+// Cursor is how far a trigger has come that looks for what is new.
 type Cursor struct {
 	Flow, Trigger, Connection string
 

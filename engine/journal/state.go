@@ -20,9 +20,11 @@ type State struct {
 	Output    any       // of an ended run
 	NotBefore time.Time // of a run that waits as a whole, not in one of its steps
 	EndedAt   time.Time // zero while it has not ended
+	RetriedAt time.Time // when a retry took it up, zero if none did
 
-	steps map[string]*StepState
-	paths []string // keys of steps, in the order of their first event
+	retried []string // the paths of the retries
+	steps   map[string]*StepState
+	paths   []string // keys of steps, in the order of their first event
 }
 
 // StepState is what a journal says about one step.
@@ -79,6 +81,7 @@ func (s *State) Apply(e Event) {
 	case Retried:
 		s.reopen()
 		s.forget(e.Path)
+		s.RetriedAt, s.retried = e.At, append(s.retried, e.Path)
 	case Ended:
 		s.Status, s.Reason, s.Output, s.EndedAt = e.Status, e.Text, e.Data, e.At
 	}
@@ -91,6 +94,10 @@ func (s *State) Step(path string) (*StepState, bool) {
 	return st, ok
 }
 
+// Paths returns the paths of the steps that the journal speaks of, in the order
+// of their first event.
+func (s *State) Paths() []string { return slices.Clone(s.paths) }
+
 // Unsettled returns the paths of the steps whose last write may or may not
 // have happened, in the order of their first event.
 func (s *State) Unsettled() []string {
@@ -101,6 +108,17 @@ func (s *State) Unsettled() []string {
 		}
 	}
 	return paths
+}
+
+// Retries returns how often what was known of the step at path was forgotten.
+func (s *State) Retries(path string) int {
+	n := 0
+	for _, p := range s.retried {
+		if p == "" || p == path || Inside(path, p) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *State) step(path string) *StepState {
@@ -134,10 +152,11 @@ func (s *State) reopen() {
 
 // forget removes the step at path and the steps inside it, and takes the
 // outcome from the steps around it, which have to come to an end once more.
-// The empty path stands for the whole run.
+// The empty path stands for the whole run; of a path that ends in a dot only
+// the outcome of the step before the dot is taken, of "." only the run's.
 func (s *State) forget(path string) {
 	if path == "" {
-		*s = State{Status: Queued}
+		*s = State{Status: Queued, retried: s.retried}
 		return
 	}
 	gone := func(p string) bool { return p == path || Inside(p, path) }

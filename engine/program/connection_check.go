@@ -114,7 +114,7 @@ func (c *connectionCheck) check() *Connection {
 	k, ok := c.b.set.Connectors[s.Connector.Value]
 	if !ok {
 		if s.Connector.Given() && !c.b.unsound.connectors[s.Connector.Value] {
-			c.name(s.Connector, "F203", "connector", "is not a connector", slices.Sorted(maps.Keys(c.b.set.Connectors)))
+			c.choice(misnamed(s.Connector, "F203", "connector", "is not a connector", slices.Sorted(maps.Keys(c.b.set.Connectors))), never)
 		}
 		c.follow()
 		return nil

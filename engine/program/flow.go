@@ -65,7 +65,7 @@ type FlowTrigger struct {
 	Schedule   *Schedule
 	Webhook    *Inbound
 	OnDemand   bool
-	FlowFailed string // a flow's id or "*"
+	FlowFailed string // a flow's id or [AnyFlow]
 }
 
 // Schedule is when a flow runs by the clock.

@@ -45,7 +45,7 @@ func (c *flowCheck) callee(t spec.Text) *Flow {
 		c.follow()
 		return nil
 	case !ok:
-		c.name(t, "F245", "flow", "is not a flow", slices.Sorted(maps.Keys(c.b.flows)))
+		c.choice(misnamed(t, "F245", "flow", "is not a flow", slices.Sorted(maps.Keys(c.b.flows))), never)
 		return nil
 	}
 	c.b.calling = append(c.b.calling, calling{c, t})

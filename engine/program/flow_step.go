@@ -170,6 +170,8 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	made.Action, made.Use = action, use
 	c.outdated(s.Action, action.ID, action.Deprecated)
 	inputs, output := action.InputType(), action.Output.Whole()
+	c.asking = action.Effect == EffectRead
+	defer func() { c.asking = false }()
 	if action.Transport == Table {
 		inputs, output = c.tableTypes(s, action, inputs, output)
 	}
@@ -191,7 +193,10 @@ func (c *flowCheck) noAction(t spec.Text, use *Use, name string) {
 		c.hinted(t, "F242", "triggers stand under `triggers:`", "%q is a trigger of %s, and a step needs an action", t.Value, use.Connector.Name)
 		return
 	}
-	c.name(t, "F242", "action", "is not an action of "+use.Connector.Name, names)
+	c.choice(misnamed(t, "F242", "action", "is not an action of "+use.Connector.Name, names), func(near string) bool {
+		a, ok := use.Connector.Action(strings.TrimPrefix(near, use.Role+"."))
+		return ok && a.Effect == EffectRead
+	})
 }
 
 // tableTypes gives the inputs and the output of an action on a table the types
@@ -234,7 +239,7 @@ func (c *flowCheck) noTable(name spec.Text) {
 		c.hinted(name, "F243", fmt.Sprintf("a table is declared in a file of its own: flows/%s.yaml, first line  table: 1", name.Value), "%q is not a table", name.Value)
 		return
 	}
-	c.name(name, "F243", "table", "is not a table", names)
+	c.choice(misnamed(name, "F243", "table", "is not a table", names), func(string) bool { return c.asking })
 }
 
 // withoutType returns an object type in which anything goes for one field.

@@ -3,12 +3,14 @@ package program
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
@@ -69,11 +71,52 @@ func (c *flowCheck) trigger(t *spec.FlowTrigger, types *typeResolver) *FlowTrigg
 		made.Type = &value.Type{Kind: value.Object, Name: "event"}
 	case t.FlowFailed.Given():
 		made.ID = cmp.Or(made.ID, "flow_failed")
-		c.hinted(t.FlowFailed, "F222", "write on_error: in that flow instead", "this version cannot start a flow when another one has failed")
+		made.FlowFailed = t.FlowFailed.Value
+		made.Type = failureType()
+		c.watched(t.FlowFailed)
 	default:
 		return nil // the parser has told that nothing is said
 	}
 	return made
+}
+
+// AnyFlow is the FlowFailed of a trigger for the failures of all other flows.
+const AnyFlow = "*"
+
+// watched checks which flow's failures start this one. That flow may have
+// errors of its own: an earlier version of it goes on.
+func (c *flowCheck) watched(t spec.Text) {
+	_, exists := c.b.flows[t.Value]
+	switch {
+	case t.Value == AnyFlow:
+	case t.Value == c.made.ID:
+		c.hinted(t, "F229", "on_error: says what is done when a step of this flow has failed", "a flow is not started by its own failures")
+	case !exists && !c.b.unsound.flows[t.Value] && !c.b.opt.Pinned:
+		others := slices.DeleteFunc(slices.Sorted(maps.Keys(c.b.flows)), func(id string) bool { return id == c.made.ID })
+		c.nameAt(t.Pos, t.Value, diag.Finding{
+			Code: "F222", Message: fmt.Sprintf("%q is not a flow", t.Value),
+			Hint: namesHint("flow", others) + `; "*" stands for all`,
+		}, others)
+	}
+}
+
+// failureType is what `event` is when another flow has failed.
+func failureType() *value.Type {
+	text, moment := value.Of(value.String), value.Of(value.Datetime)
+	return &value.Type{Kind: value.Object, Name: "a failure", Fields: []value.Field{
+		{Name: "flow", Type: text},
+		{Name: "name", Type: text.AsOptional()},
+		{Name: "run", Type: value.Of(value.Integer)},
+		{Name: "url", Type: text},
+		{Name: "status", Type: &value.Type{Kind: value.Enum, Values: []string{"failed", "partly_failed"}}},
+		{Name: "step", Type: text.AsOptional()},
+		{Name: "message", Type: text},
+		{Name: "class", Type: &value.Type{Kind: value.Enum, Values: classWords()}},
+		{Name: "action", Type: text.AsOptional()},
+		{Name: "trigger", Type: text},
+		{Name: "started", Type: moment},
+		{Name: "ended", Type: moment},
+	}}
 }
 
 func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
@@ -100,7 +143,9 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 		c.at(t.FromStart, "F228", "%s is delivered by the service, not polled: nothing is there before its first event, so from_start has no place here", trigger.ID)
 	}
 	inputs := &Action{ID: trigger.ID, Input: trigger.Input}
+	c.asking = true // which events start the flow
 	made.With = c.objectTemplate(at, t.With, scope, inputs.InputType(), "input")
+	c.asking = false
 	c.outdatedInputs(t.With, trigger.Input)
 }
 

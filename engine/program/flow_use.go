@@ -65,7 +65,7 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 	if len(names) > 0 {
 		f.Hint = namesHint("connection", names)
 	}
-	c.nameAt(name.Pos, name.Value, f, names)
+	c.choice(nearest(name.Pos, name.Value, f, names), never)
 }
 
 // likely returns the connector a role is probably of: the one whose id the
@@ -115,9 +115,27 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 	names := slices.AppendSeq(slices.Collect(maps.Keys(c.b.set.Connectors)), maps.Keys(c.made.Uses))
 	slices.Sort(names)
 	names = slices.Compact(names)
-	c.nameAt(t.Pos, role, diag.Finding{
-		Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names),
-	}, names)
+	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names)}
+	c.choice(nearest(t.Pos, role, f, names), func(near string) bool {
+		return c.asks(near, strings.TrimPrefix(t.Value, role+"."))
+	})
+}
+
+// asks reports whether the name behind a role or connector is that of a
+// trigger, or of an action that only reads.
+func (c *flowCheck) asks(role, name string) bool {
+	k := c.b.set.Connectors[role]
+	if use, ok := c.made.Uses[role]; ok {
+		k = use.Connector
+	}
+	if k == nil {
+		return false
+	}
+	if _, ok := k.Trigger(name); ok {
+		return true
+	}
+	a, ok := k.Action(name)
+	return ok && a.Effect == EffectRead
 }
 
 // defaultConnection returns the connection that bears the connector's name,

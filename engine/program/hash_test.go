@@ -156,6 +156,17 @@ func TestPinned(t *testing.T) {
 	}
 }
 
+// What the store keeps of a flow leaves out the flows whose failures start it.
+func TestPinnedWatch(t *testing.T) {
+	src := program.Sources{Flows: []program.File{{
+		Path: "flows/alert.yaml", Data: []byte("flow: 1\ntriggers:\n  - flow_failed: orders\nsteps:\n  - stop: done\n"),
+	}}}
+	set := program.Build(src, program.Options{Pinned: true})
+	if set.Flows["alert"] == nil {
+		t.Error(set.Findings.Err())
+	}
+}
+
 func TestReuse(t *testing.T) {
 	src := workspaceWith("", "", "")
 	first := program.Build(src, program.Options{})

@@ -27,7 +27,7 @@ func unknownKind(f File, word string) diag.Finding {
 		Message: fmt.Sprintf("%q is not a kind of file, and the first key of a file says of what kind it is", word), Hint: namesHint("kind", kinds),
 	}
 	if near := diag.Nearest(word, kinds); near != "" {
-		found.Fix = replacement(found.Pos, found.Width, near)
+		found.Fix = replacement(found.Pos, found.Width, near, diag.Sure(word, near))
 	}
 	return found
 }

@@ -18,6 +18,10 @@ type report struct {
 	list   *diag.List
 	failed bool
 	lost   lost
+	// asking is set while the values are checked that are sent to a service
+	// only to ask it something. All other values are their author's: a fix that
+	// alters one is offered, and never safe.
+	asking bool
 	// unseen says of a step that an expression names and cannot see why it
 	// cannot, and what to do about it; "" where there is no such step.
 	unseen func(step string) (reason, hint string)
@@ -48,7 +52,24 @@ func (r *report) hinted(t spec.Text, code, hint, format string, args ...any) {
 // the names that do and the nearest of them as the fix. kind is the word for
 // such names, such as "field".
 func (r *report) name(t spec.Text, code, kind, what string, valid []string) {
-	r.nameAt(t.Pos, t.Value, diag.Finding{
+	r.add(misnamed(t, code, kind, what, valid))
+}
+
+// choice adds a finding about a name that decides what is done, or by whose
+// leave: its fix is safe only where safe says so of the nearest name.
+func (r *report) choice(f diag.Finding, safe func(near string) bool) {
+	if f.Fix != nil {
+		f.Fix.Safe = f.Fix.Safe && safe(f.Fix.Label)
+	}
+	r.add(f)
+}
+
+// never is for a choice that is always its author's.
+func never(string) bool { return false }
+
+// misnamed is the finding of [report.name].
+func misnamed(t spec.Text, code, kind, what string, valid []string) diag.Finding {
+	return nearest(t.Pos, t.Value, diag.Finding{
 		Code:    code,
 		Message: fmt.Sprintf("%q %s", t.Value, what),
 		Hint:    namesHint(kind, valid),
@@ -65,16 +86,22 @@ func (r *report) local(t spec.Text, code, kind, what string, valid []string) {
 }
 
 func (r *report) nameAt(pos diag.Pos, got string, f diag.Finding, valid []string) {
+	r.add(nearest(pos, got, f, valid))
+}
+
+// nearest places a finding at a name, with the nearest of the valid names as
+// its fix.
+func nearest(pos diag.Pos, got string, f diag.Finding, valid []string) diag.Finding {
 	f.Pos, f.Width = pos, width(got)
 	if near := diag.Nearest(got, valid); near != "" {
-		f.Fix = replacement(pos, width(got), near)
+		f.Fix = replacement(pos, f.Width, near, diag.Sure(got, near))
 	}
-	r.add(f)
+	return f
 }
 
 // replacement is the fix that writes text in place of width characters.
-func replacement(pos diag.Pos, width int, text string) *diag.Fix {
-	return &diag.Fix{Label: text, Safe: true, Edits: []diag.Edit{{Pos: pos, Width: width, Text: text}}}
+func replacement(pos diag.Pos, width int, text string, safe bool) *diag.Fix {
+	return &diag.Fix{Label: text, Safe: safe, Edits: []diag.Edit{{Pos: pos, Width: width, Text: text}}}
 }
 
 // shown is how many names a hint lists at the most.
@@ -125,18 +152,33 @@ func (r *report) problems(t spec.Text, offset int, src string, problems []expr.P
 		if to > from {
 			f.Width = width(src[from:to])
 		}
+		name := strings.Trim(src[from:max(from, to)], quotes)
 		if p.Fix != "" {
-			f.Fix = replacement(f.Pos, f.Width, p.Fix)
+			f.Fix = replacement(f.Pos, f.Width, p.Fix, r.certain(p, name))
 		}
-		r.problem(f, strings.Trim(src[from:max(from, to)], "\"'`"))
+		r.problem(f, name)
 	}
 }
 
-// The codes of problems that say that a name does not exist.
+const quotes = "\"'`"
+
+// certain reports whether the fix of a problem with what is written is safe.
+func (r *report) certain(p expr.Problem, written string) bool {
+	switch {
+	case p.Fix == "nil":
+		return true // the word that other languages have for it
+	case p.Code == codeWrongType && !r.asking:
+		return false
+	}
+	return diag.Sure(written, strings.Trim(p.Fix, quotes))
+}
+
+// The codes of problems that are more than passed on.
 const (
 	codeUnknownField = "F301"
 	codeUnseenStep   = "F303"
 	codeUnknownStep  = "F304"
+	codeWrongType    = "F350"
 )
 
 // problem adds a finding about an expression. name is what it speaks of.

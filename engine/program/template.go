@@ -37,7 +37,7 @@ func (r *report) literal(v *spec.Value, want *value.Type) *Value {
 		f := diag.Finding{Pos: v.Pos, Width: width(v.Text.Value), Code: "F350", Message: reason}
 		if want != nil && want.Kind == value.String && c != nil && v.Text.Plain {
 			f.Hint = "put it in quotes if the text is meant"
-			f.Fix = replacement(v.Pos, f.Width, fmt.Sprintf("%q", v.Text.Value))
+			f.Fix = replacement(v.Pos, f.Width, fmt.Sprintf("%q", v.Text.Value), r.asking)
 		}
 		r.add(f)
 		return nil
@@ -96,23 +96,23 @@ func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Va
 		f.Code, f.Message = "F340", fmt.Sprintf("%q is not one of the values allowed here", t.Value)
 		f.Hint = namesHint("value", want.Values)
 		if near := diag.Nearest(t.Value, want.Values); near != "" {
-			f.Fix = replacement(t.Pos, f.Width, near)
+			f.Fix = replacement(t.Pos, f.Width, near, r.asking && diag.Sure(t.Value, near))
 		}
 	}
-	unquoted(t, want, &f)
+	r.unquoted(t, want, &f)
 	r.add(f)
 	return nil
 }
 
 // unquoted adds to a finding about a text that another way to write it would
 // be right: a number without quotes, a list in brackets.
-func unquoted(t spec.Text, want *value.Type, f *diag.Finding) {
+func (r *report) unquoted(t spec.Text, want *value.Type, f *diag.Finding) {
 	_, notNumber := strconv.ParseFloat(t.Value, 64)
 	switch {
 	case want.Kind == value.List && value.MismatchValue(t.Value, want.Elem) == "":
 		f.Hint = "a list of one is written in brackets"
 		if t.Plain {
-			f.Fix = replacement(t.Pos, f.Width, "["+t.Value+"]")
+			f.Fix = replacement(t.Pos, f.Width, "["+t.Value+"]", r.asking)
 		}
 	case (want.Kind == value.Number || want.Kind == value.Integer) && notNumber == nil && !t.Plain,
 		want.Kind == value.Boolean && !t.Plain && (t.Value == "true" || t.Value == "false"):
@@ -120,7 +120,7 @@ func unquoted(t spec.Text, want *value.Type, f *diag.Finding) {
 		if at := t.At(len(t.Value)); at.Line == t.Pos.Line && at.Column == t.Pos.Column+f.Width {
 			opening := t.Pos
 			opening.Column--
-			f.Fix = replacement(opening, f.Width+2, t.Value)
+			f.Fix = replacement(opening, f.Width+2, t.Value, r.asking)
 		}
 	}
 }

@@ -78,10 +78,7 @@ func (t *typeResolver) qualified(name string) string {
 
 // names returns what may stand behind `type:`.
 func (t *typeResolver) names() []string {
-	names := []string{
-		"string", "integer", "number", "boolean", "datetime", "date", "duration",
-		"enum", "list", "object", "map", "secret", "file", "any",
-	}
+	names := spec.Kinds()
 	var own []string
 	for n := range t.defs {
 		own = append(own, n)

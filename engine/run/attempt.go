@@ -113,7 +113,7 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 	if err != nil {
 		return Call{}, broken("%s: with: %s", s.Action.ID, err)
 	}
-	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.path}
+	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.place()}
 	c.Input, _ = with.(map[string]any)
 	if s.Action.Repeat.Header != "" {
 		c.Key = a.key()
@@ -132,10 +132,19 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 	return c, nil
 }
 
+// place is the path of the step, with the number of its retries behind it: what
+// a person wants done once more is no repeat that changes nothing.
+func (a *attempts) place() string {
+	if n := a.x.state.Retries(a.path); n > 0 {
+		return a.path + "~" + strconv.Itoa(n)
+	}
+	return a.path
+}
+
 // key is the idempotency key of the step: a UUID made of the hash of data
-// folder, run and path, so that every repeat carries the same one.
+// folder, run and place, so that every repeat carries the same one.
 func (a *attempts) key() string {
-	sum := sha256.Sum256([]byte(a.x.runner.opt.Identity + "/" + strconv.FormatInt(a.x.run.ID, 10) + "/" + a.path))
+	sum := sha256.Sum256([]byte(a.x.runner.opt.Identity + "/" + strconv.FormatInt(a.x.run.ID, 10) + "/" + a.place()))
 	sum[6] = sum[6]&0x0f | 0x40 // version 4: the form some vendors insist on
 	sum[8] = sum[8]&0x3f | 0x80
 	h := hex.EncodeToString(sum[:16])

@@ -105,6 +105,9 @@ func (x *execution) walk(ctx context.Context) error {
 		return err
 	}
 	x.began = f.now
+	if x.state.RetriedAt.After(x.began) {
+		x.began = x.state.RetriedAt // a retry has the whole time of the flow
+	}
 	e := x.steps(ctx, x.flow.Steps, f)
 	e = x.afterwards(ctx, f, e)
 	return x.finish(ctx, f, e)

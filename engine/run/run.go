@@ -49,7 +49,9 @@ type Call struct {
 	Input      map[string]any
 	Key        string // by which the vendor knows a repeat; "" for none
 	Run        int64
-	Path       string
+	// Path tells the call from all others of the run: the path of its step,
+	// with "~1" behind it once the step was retried.
+	Path string
 }
 
 // Options are what a [Runner] works with. All but Observe are required.

@@ -77,12 +77,16 @@ type bench struct {
 	set     *program.Set
 	service *service
 	began   time.Time
+	retries []string // from where the run is retried, one time after the other
+	told    []string // what each of them does once more, and keeps
 }
 
 func newBench(t *testing.T, parts map[string]string) *bench {
 	t.Helper()
-	b := &bench{set: build(t, parts), service: &service{answers: parts["answers"]}, began: time.Now()}
-	return b
+	return &bench{
+		set: build(t, parts), service: &service{answers: parts["answers"]}, began: time.Now(),
+		retries: strings.Fields(parts["retry"]),
+	}
 }
 
 // build checks the flows of a script against the connector of the tests.
@@ -132,6 +136,10 @@ func (b *bench) start(t *testing.T, event string) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = b.runner().Run(ctx) })
 	b.settle(t)
+	for _, from := range b.retries {
+		b.retry(t, from)
+		b.settle(t)
+	}
 	stop()
 	running.Wait()
 	end()
@@ -163,6 +171,31 @@ func (b *bench) settle(t *testing.T) {
 		time.Sleep(time.Second)
 	}
 	t.Fatal("the run came to no end")
+}
+
+// retry takes the run up again: from the start, what failed, or a step.
+func (b *bench) retry(t *testing.T, from string) {
+	t.Helper()
+	events, err := b.store.Events(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := journal.Fold(events)
+	r, ok := state.RetryStart(), true
+	switch from {
+	case "start":
+	case "failed":
+		r, ok = state.RetryFailed()
+	default:
+		r, ok = state.RetryFrom(from)
+	}
+	if !ok {
+		t.Fatalf("there is nothing to retry from %s", from)
+	}
+	b.told = append(b.told, fmt.Sprintf("retry %s: again %v, kept %v, open %v", from, r.Again, r.Kept, r.Open))
+	if err := b.store.Reopen(t.Context(), 1, r.Events(time.Now())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (b *bench) runner() *run.Runner {
@@ -235,6 +268,9 @@ func (b *bench) journal(t *testing.T) string {
 	fmt.Fprintf(&out, "= %s %s\n", r.Status, r.Reason)
 	for _, line := range b.service.log {
 		fmt.Fprintf(&out, "sent %s\n", line)
+	}
+	for _, line := range b.told {
+		fmt.Fprintln(&out, line)
 	}
 	return out.String()
 }

@@ -1,6 +1,10 @@
 package spec
 
-import "patchbay/engine/diag"
+import (
+	"strings"
+
+	"patchbay/engine/diag"
+)
 
 func actionSection() section[Action] {
 	return section[Action]{name: "action", noun: "an action", sound: soundAction, notes: map[string]string{
@@ -10,9 +14,9 @@ func actionSection() section[Action] {
 		scalar("name", Line, "what people call it", "List tags", func(a *Action) *Text { return &a.Title }).not("title", "label"),
 		scalar("help", Line, "what it does, in a sentence or two", "", func(a *Action) *Text { return &a.Help }).not("description"),
 		scalar("docs", Line, "where the service describes it", "https://developers.qwilr.com/pages", func(a *Action) *Text { return &a.Docs }),
-		word("effect", "read create update delete send", "what it does to the world", func(a *Action) *Text { return &a.Effect }).must(),
+		word("effect", "read "+strings.Join(writeEffects(), " "), "what it does to the world", func(a *Action) *Text { return &a.Effect }).must(),
 		custom(Key{
-			Name: "repeat", Form: Either, Section: "repeat", Words: []string{"safe", "unsafe"}, Example: "safe",
+			Name: "repeat", Form: Either, Forms: []Form{Word, Block}, Section: "repeat", Words: []string{"safe", "unsafe"}, Example: "safe",
 			Help: "whether it may be done twice; also { key: <header>, for: 30m }",
 		}, readRepeat),
 		lines("scopes", Lines, "the scopes it needs", "[contacts.readonly]", func(a *Action) *[]Text { return &a.Scopes }).not("scope"),
@@ -28,6 +32,9 @@ func actionSection() section[Action] {
 		scalar("deprecated", Line, "why it should not be used any more", "use contacts.upsert", func(a *Action) *Text { return &a.Deprecated }),
 	}}
 }
+
+// writeEffects are the effects of an action that is no read.
+func writeEffects() []string { return []string{"create", "update", "delete", "send"} }
 
 // soundAction asks for repeat where a second try could do something twice.
 func soundAction(p *parser, a *Action, s spot) {
@@ -78,8 +85,11 @@ func pageSizeSection() section[PageSize] {
 	}}
 }
 
+// outputKinds are the keys of which an output has exactly one.
+func outputKinds() []string { return []string{"list", "one"} }
+
 func outputSection() section[Output] {
-	return section[Output]{name: "output", noun: "an output", sound: soundOutput, rows: []row[Output]{
+	return section[Output]{name: "output", noun: "an output", one: outputKinds(), sound: soundOutput, rows: []row[Output]{
 		typed("list", "the type of the items, where it brings a list", "Page", func(o *Output) **TypeDef { return &o.Type }),
 		typed("one", "the type of what it brings", "Page", func(o *Output) **TypeDef { return &o.Type }),
 		scalar("at", Path, "where in the answer it is", "body.results", func(o *Output) *Text { return &o.At }),
@@ -90,9 +100,9 @@ func outputSection() section[Output] {
 }
 
 func soundOutput(p *parser, o *Output, s spot) {
-	given := givenKeys(s, []string{"list", "one"})
+	given := givenKeys(s, outputKinds())
 	switch {
-	case len(given) == 0 && s.means([]string{"list", "one"}):
+	case len(given) == 0 && s.means(outputKinds()):
 		return
 	case len(given) == 0:
 		pos, width := s.place()
@@ -116,7 +126,7 @@ func triggerSection() section[Trigger] {
 		fields("input", "what a flow gives it", func(t *Trigger) *[]Field { return &t.Input }).not("inputs"),
 		scalar("match", Expression, "of webhook: which deliveries are meant", `body.type == "pageAccepted"`, func(t *Trigger) *Text { return &t.Match }),
 		block("output", "output", outputSection, "of webhook: what the event brings", func(t *Trigger, o *Output) { t.Output = o }),
-		custom(Key{Name: "example", Form: Either, Help: "of webhook: the body of a delivery, or a file in the folder that holds it", Example: "fixtures/page_accepted.json"},
+		custom(Key{Name: "example", Form: Literal, Help: "of webhook: the body of a delivery, or a file in the folder that holds it", Example: "fixtures/page_accepted.json"},
 			func(p *parser, t *Trigger, s spot) { t.Example = p.value(s) }),
 		scalar("action", Line, "of poll: the action that lists what is new", "pages.list", func(t *Trigger) *Text { return &t.Action }),
 		pairs("with", "of poll: what the action is given", "{ limit: 100 }", func(t *Trigger) *[]Entry { return &t.With }),
@@ -127,13 +137,20 @@ func triggerSection() section[Trigger] {
 	}}
 }
 
-// soundConnectorTrigger looks for the keys that only one type of trigger has.
-func soundConnectorTrigger(p *parser, t *Trigger, s spot) {
-	needs := map[string][]string{"webhook": {"output"}, "poll": {"action", "every", "item_id"}}
-	strays := map[string][]string{
+// triggerKeys returns, by the type of a trigger of a connector, the keys it
+// must have and those that only the other type has.
+func triggerKeys() (needs, strays map[string][]string) {
+	needs = map[string][]string{"webhook": {"output"}, "poll": {"action", "every", "item_id"}}
+	strays = map[string][]string{
 		"webhook": {"action", "with", "every", "item_id", "changed"},
 		"poll":    {"match", "output", "example"},
 	}
+	return needs, strays
+}
+
+// soundConnectorTrigger looks for the keys that only one type of trigger has.
+func soundConnectorTrigger(p *parser, t *Trigger, s spot) {
+	needs, strays := triggerKeys()
 	other := map[string]string{"webhook": "poll", "poll": "webhook"}[t.Type.Value]
 	table := triggerSection()
 	for _, name := range needs[t.Type.Value] {

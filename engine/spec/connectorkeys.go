@@ -33,7 +33,7 @@ func groupSection() section[Connector] {
 // partRows are the keys that connector.yaml and the group files share.
 func partRows() []row[Connector] {
 	return []row[Connector]{
-		custom(Key{Name: "types", Form: NamedBlocks, Section: "type", Help: "the types of the service's data: each a map of fields, or a definition with type:"}, readTypes),
+		custom(Key{Name: "types", Form: NamedBlocks, Names: Identifier, Section: "type", Help: "the types of the service's data: each a map of fields, or a definition with type:"}, readTypes),
 		named("actions", "action", actionSection, "what the service can do", func(c *Connector, name Text, a *Action) { a.Name = name; c.Actions = append(c.Actions, a) }),
 		named("triggers", "connector_trigger", triggerSection, "what the service can tell", func(c *Connector, name Text, t *Trigger) { t.Name = name; c.Triggers = append(c.Triggers, t) }),
 		block("sandbox", "sandbox", sandboxSection, "how the sandbox plays the service", func(c *Connector, s *Sandbox) { c.Sandbox = s }),
@@ -42,7 +42,7 @@ func partRows() []row[Connector] {
 
 func readTypes(p *parser, c *Connector, s spot) {
 	for _, e := range p.entriesOf(s) {
-		p.named(e.Key, Identifier)
+		p.named(e.Key, s.rule.Names)
 		one := spot{key: e.Key, name: e.Key.Value, value: e.Value}
 		if p.bareType(one) || !p.is(one, Map) {
 			continue
@@ -117,24 +117,24 @@ func oauthRows() []row[Auth] {
 		scalar("token_url", Line, "of oauth2: where tokens are handed out", "https://example.com/oauth/token", func(a *Auth) *Text { return &a.TokenURL }),
 		pairs("authorize_params", "what else the authorize address is given", "{ access_type: offline }", func(a *Auth) *[]Entry { return &a.AuthorizeParams }),
 		pairs("token_params", "what else the token address is given", "{ user_type: Location }", func(a *Auth) *[]Entry { return &a.TokenParams }),
-		custom(Key{Name: "scopes", Form: Either, Help: "auto asks for what the flows use, a list for just these", Example: "auto"}, readScopes),
+		custom(Key{Name: "scopes", Form: Either, Forms: []Form{Word, Lines}, Words: []string{"auto"}, Help: "auto asks for what the flows use, a list for just these", Example: "auto"}, readScopes),
 		scalar("scope_separator", Line, "what stands between scopes, without it a space", `","`, func(a *Auth) *Text { return &a.ScopeSeparator }),
 		scalar("pkce", Switch, "false where the service has none", "false", func(a *Auth) *Text { return &a.PKCE }),
 		word("client_auth", "body header", "where the client proves who it is", func(a *Auth) *Text { return &a.ClientAuth }),
 		block("refresh", "refresh", refreshSection, "how tokens are renewed", func(a *Auth, r *Refresh) { a.Refresh = r }),
-		block("members", "members", membersSection, "the accounts that one sign-in serves", func(a *Auth, m *Members) { a.Members = m }),
+		block("members", "members", membersSection, "the accounts that one sign-in serves", func(a *Auth, m *Members) { a.Members = m }).reserved(),
 	}
 }
 
 // readScopes reads the word auto, or a list of scopes.
 func readScopes(p *parser, a *Auth, s spot) {
 	if s.value.Kind == List {
-		s.rule.Form = Lines
+		s.rule.Form, s.rule.Words = Lines, nil
 		p.texts(s)
 		a.Scopes = s.value
 		return
 	}
-	s.rule.Form, s.rule.Words = Word, []string{"auto"}
+	s.rule.Form = Word
 	if p.text(s).Given() {
 		a.Scopes = s.value
 	}

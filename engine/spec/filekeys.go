@@ -6,7 +6,7 @@ func connectionsSection() section[Connections] {
 		rows: []row[Connections]{
 			scalar("connections", Version, "the version of the language, in the first line", "1", func(c *Connections) *Text { return &c.Version }),
 		},
-		restHelp: "a connection by its name",
+		restKey: Key{Form: Block, Section: "connection", Names: Name, Help: "a connection by its name"},
 		rest: func(p *parser, c *Connections, e Entry) {
 			p.named(e.Key, Name)
 			if one := read(p, connectionSection(), spot{key: e.Key, name: e.Key.Value, value: e.Value}); one != nil {
@@ -25,7 +25,7 @@ func connectionSection() section[Connection] {
 			scalar("auth", Line, "one of the connector's ways in", "private_token", func(c *Connection) *Text { return &c.Auth }),
 			scalar("base_url", Line, "another address than the connector's", "https://api.example.com", func(c *Connection) *Text { return &c.BaseURL }),
 		},
-		restHelp: "a field of the connector's connection and its value",
+		restKey: Key{Form: Literal, Names: Line, Help: "a field of the connector's connection and its value"},
 		rest: func(p *parser, c *Connection, e Entry) {
 			if !p.empty(spot{key: e.Key, name: e.Key.Value, value: e.Value}) {
 				c.Fields = append(c.Fields, e)

@@ -46,7 +46,7 @@ func triggerKinds() []string {
 }
 
 func triggerEntrySection() section[FlowTrigger] {
-	return section[FlowTrigger]{name: "trigger", noun: "a trigger", sound: soundTrigger, notes: map[string]string{
+	return section[FlowTrigger]{name: "trigger", noun: "a trigger", one: triggerKinds(), sound: soundTrigger, notes: map[string]string{
 		"cron": "cron stands in schedule:", "every": "every stands in schedule:", "time": "time stands in schedule:", "on": "on stands in schedule:",
 	}, rows: []row[FlowTrigger]{
 		scalar("id", Name, "the name of the trigger, needed where two are alike", "nightly", func(t *FlowTrigger) *Text { return &t.ID }),
@@ -57,7 +57,7 @@ func triggerEntrySection() section[FlowTrigger] {
 		block("webhook", "webhook", inboundSection, "starts the flow when its own address is called", func(t *FlowTrigger, w *InboundWebhook) { t.Webhook = w }),
 		custom(Key{Name: "on_demand", Form: Block, Help: "a button, the command line, the API or another flow starts it", Example: "{}"}, readOnDemand).
 			not("manual", "button", "workflow_dispatch"),
-		scalar("flow_failed", Line, "starts when that flow has failed, \"*\" for any", `"*"`, func(t *FlowTrigger) *Text { return &t.FlowFailed }),
+		scalar("flow_failed", Line, "starts when that flow has failed, \"*\" for any other", `"*"`, func(t *FlowTrigger) *Text { return &t.FlowFailed }),
 	}}
 }
 
@@ -96,13 +96,16 @@ func soundTrigger(p *parser, t *FlowTrigger, s spot) {
 	}
 }
 
+// scheduleKinds are the keys of which a schedule has exactly one.
+func scheduleKinds() []string { return []string{"every", "time", "cron"} }
+
 func scheduleSection() section[Schedule] {
-	return section[Schedule]{name: "schedule", noun: "a schedule", sound: soundSchedule, rows: []row[Schedule]{
+	return section[Schedule]{name: "schedule", noun: "a schedule", one: scheduleKinds(), sound: soundSchedule, rows: []row[Schedule]{
 		scalar("every", Duration, "the time between two runs", "15m", func(c *Schedule) *Text { return &c.Every }),
 		weekdays("on", "the days of the week; without it every day", "[monday, thursday]", func(c *Schedule) *[]Text { return &c.On }).
 			not("days", "weekdays", "weekday", "day"),
 		scalar("time", Clock, "the time of day", `"08:00"`, func(c *Schedule) *Text { return &c.Time }).not("at"),
-		scalar("timezone", Line, "whose clock is meant", "Europe/Paris", func(c *Schedule) *Text { return &c.Timezone }).not("tz", "time_zone", "zone"),
+		scalar("timezone", Line, "whose clock is meant; without it UTC", "Europe/Paris", func(c *Schedule) *Text { return &c.Timezone }).not("tz", "time_zone", "zone"),
 		scalar("cron", Line, "a cron expression, for what the other keys cannot say", `"0 7 * * 1"`, func(c *Schedule) *Text { return &c.Cron }),
 		word("missed", "skip run_once run_all", "what happens with times that passed while the engine was down", func(c *Schedule) *Text { return &c.Missed }),
 		scalar("spread", Duration, "start at a fixed moment within this time, so that not all flows start at once", "10m", func(c *Schedule) *Text { return &c.Spread }),
@@ -111,9 +114,9 @@ func scheduleSection() section[Schedule] {
 
 func soundSchedule(p *parser, c *Schedule, s spot) {
 	c.Pos = s.key
-	given := givenKeys(s, []string{"every", "time", "cron"})
+	given := givenKeys(s, scheduleKinds())
 	switch {
-	case len(given) == 0 && s.means([]string{"every", "time", "cron"}):
+	case len(given) == 0 && s.means(scheduleKinds()):
 	case len(given) == 0:
 		pos, width := s.place()
 		p.found.Add(diag.Finding{

@@ -3,7 +3,7 @@ package spec
 func webhooksSection() section[Webhooks] {
 	return section[Webhooks]{name: "webhooks", noun: "webhooks", rows: []row[Webhooks]{
 		custom(Key{
-			Name: "subscribe", Form: Either, Section: "subscribe", Words: []string{"in_vendor_console"}, Example: "in_vendor_console",
+			Name: "subscribe", Form: Either, Forms: []Form{Word, Block}, Section: "subscribe", Words: []string{"in_vendor_console"}, Example: "in_vendor_console",
 			Help: "how the service is told the address; also { on: <action>, off: <action>, keep: [id] }",
 		}, readSubscribe),
 		scalar("connection", Path, "what in a delivery says whose event it is", "body.locationId", func(w *Webhooks) *Text { return &w.Connection }),
@@ -81,7 +81,7 @@ func challengeSection() section[Challenge] {
 func sandboxSection() section[Sandbox] {
 	return section[Sandbox]{name: "sandbox", noun: "sandbox", rows: []row[Sandbox]{
 		custom(Key{
-			Name: "store", Form: Pairs, Section: "store", Example: "{ Page: fixtures/pages.json }",
+			Name: "store", Form: Pairs, Forms: []Form{Line, Block}, Names: Line, Section: "store", Example: "{ Page: fixtures/pages.json }",
 			Help: "which file holds the records of which type; also { file:, id: }",
 		}, readStore),
 		named("actions", "sandbox_action", sandboxActionSection, "how actions are answered", func(x *Sandbox, name Text, a *SandboxAction) {

@@ -10,6 +10,10 @@ type Key struct {
 	Section  string   // the kind of map behind the key, or in the list or map behind it; "" for none
 	Help     string   // one sentence without a full stop
 	Example  string   // a value, as it would be written
+
+	Forms    []Form // of Either: which forms those are; of Pairs: the forms of a value, nil for any
+	Names    Form   // of a map with names of the author's choice: Name or Identifier, Line where any will do
+	Reserved bool   // a word of the language that this version does not carry out
 }
 
 // Form is what stands behind a key.
@@ -22,6 +26,7 @@ const (
 	Word                    // one of the Words
 	Name                    // a name in snake_case
 	Identifier              // a name of letters, digits and _
+	TypeName                // a kind, or the name of a type
 	Expression              // an expression without ${{ }}
 	Path                    // a dotted path such as body.items
 	Duration                // 30s, 15m, 24h, 7d
@@ -38,11 +43,11 @@ const (
 	Block                   // a map of the Section
 	Blocks                  // a list of maps of the Section
 	NamedBlocks             // a map from a name to a map of the Section
-	Either                  // more than one form: see Help and Example
+	Either                  // one of the Forms: see Help and Example
 )
 
 var formNames = [...]string{ //nolint:gochecknoglobals // the words of the Form constants, never written
-	"the version", "text", "one word", "a name", "a name", "an expression", "a path", "a duration", "a size",
+	"the version", "text", "one word", "a name", "a name", "text", "an expression", "a path", "a duration", "a size",
 	"a time of day", "true or false", "a whole number", "a number", "a value", "a map", "a list", "a text or a list",
 	"a list", "a map", "a list", "a map", "a value",
 }
@@ -55,8 +60,10 @@ type Section struct {
 	Name string // "step"
 	Noun string // as findings call it: "a step"
 	Keys []Key
-	// Rest says what other keys hold, "" where there are none.
-	Rest string
+	// Rest is what any other key holds; its Help is "" where there are none.
+	Rest Key
+	// One lists keys of which exactly one is given, nil where there are none.
+	One []string
 }
 
 // Sections returns all kinds of maps, from the whole files down to their

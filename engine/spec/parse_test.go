@@ -14,7 +14,7 @@ import (
 	"patchbay/engine/spec"
 )
 
-var update = flag.Bool("update", false, "rewrite the .out files")
+var update = flag.Bool("update", false, "rewrite the .out files and the schema")
 
 // parse parses a file by what its first key says.
 func parse(name string, text []byte) diag.List {

@@ -26,12 +26,13 @@ func (p *parser) add(s spot, code, message, hint string, fix *diag.Fix) {
 
 // missing reports a key that the map of s must have.
 func (p *parser) missing(s spot, k Key, noun string) {
-	pos, width := s.place()
-	p.found.Add(diag.Finding{
-		Pos: pos, Width: width, Code: "S103",
-		Message: fmt.Sprintf("%s is missing: %s needs it", k.Name, noun),
-		Hint:    k.asHint(),
-	})
+	f := diag.Finding{Code: "S103", Message: fmt.Sprintf("%s is missing: %s needs it", k.Name, noun), Hint: k.asHint()}
+	f.Pos, f.Width = s.place()
+	if meant := s.misspelt(k.Name); meant.Given() {
+		f.Pos, f.Width, f.Fix = meant.Pos, meant.width(), replace(meant.Pos, meant.width(), k.Name)
+		f.Fix.Safe = false
+	}
+	p.found.Add(f)
 }
 
 // asHint says what a key is for, in one line.
@@ -53,10 +54,20 @@ func (p *parser) is(s spot, kind Kind) bool {
 	case v.Kind == kind:
 		return true
 	case p.empty(s):
+		p.indented(s, kind)
 	default:
 		p.wrongForm(s, map[Kind]string{List: "a list", Map: "a map"}[kind])
 	}
 	return false
+}
+
+// indented says of a map that was just found empty what is most often the
+// reason: what belongs to it stands below it, but not to the right of it.
+func (p *parser) indented(s spot, kind Kind) {
+	told := &p.found[len(p.found)-1]
+	if kind == Map && s.key.Given() && told.Fix == nil && s.rule.Example != "" && s.rule.Example != "{}" {
+		told.Hint = fmt.Sprintf("what belongs to %s is indented below it by two spaces, or stands beside it: %s: %s", s.name, s.rule.Name, s.rule.Example)
+	}
 }
 
 // empty reports whether nothing stands where a value is needed; if so, that is

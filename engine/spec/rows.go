@@ -44,7 +44,7 @@ func anything[T any](name, help, example string, at func(*T) **Value) row[T] {
 // pairs is a key with a map from any key to any value behind it.
 func pairs[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 	return row[T]{
-		Key:  Key{Name: name, Form: Pairs, Help: help, Example: example},
+		Key:  Key{Name: name, Form: Pairs, Names: Line, Help: help, Example: example},
 		read: func(p *parser, into *T, s spot) { *at(into) = p.entries(s) },
 	}
 }
@@ -79,11 +79,11 @@ func blocks[T, U any](name, section string, of func() section[U], help string, p
 // named is a key with a map behind it, from snake_case names to maps of another section.
 func named[T, U any](name, section string, of func() section[U], help string, put func(*T, Text, *U)) row[T] {
 	return row[T]{
-		Key: Key{Name: name, Form: NamedBlocks, Section: section, Help: help},
+		Key: Key{Name: name, Form: NamedBlocks, Names: Name, Section: section, Help: help},
 		read: func(p *parser, into *T, s spot) {
 			table := of()
 			for _, e := range p.entriesOf(s) {
-				p.named(e.Key, Name)
+				p.named(e.Key, s.rule.Names)
 				if u := read(p, table, spot{key: e.Key, name: e.Key.Value, value: e.Value}); u != nil {
 					put(into, e.Key, u)
 				}
@@ -128,10 +128,11 @@ func weekdays[T any](name, help, example string, at func(*T) *[]Text) row[T] {
 // to any value.
 func namedPairs[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 	r := pairs(name, help, example, at)
+	r.Names = Identifier
 	r.read = func(p *parser, into *T, s spot) {
 		entries := p.entries(s)
 		for _, e := range entries {
-			p.named(e.Key, Identifier)
+			p.named(e.Key, s.rule.Names)
 		}
 		*at(into) = entries
 	}
@@ -141,7 +142,7 @@ func namedPairs[T any](name, help, example string, at func(*T) *[]Entry) row[T] 
 // typed is a key with a type behind it: a word, or a map that defines it.
 func typed[T any](name, help, example string, at func(*T) **TypeDef) row[T] {
 	return row[T]{
-		Key:  Key{Name: name, Form: Either, Section: "type", Help: help, Example: example},
+		Key:  Key{Name: name, Form: Either, Forms: []Form{TypeName, Block}, Section: "type", Help: help, Example: example},
 		read: func(p *parser, into *T, s spot) { *at(into) = p.typeDef(s) },
 	}
 }
@@ -149,7 +150,7 @@ func typed[T any](name, help, example string, at func(*T) **TypeDef) row[T] {
 // fields is a key with a map of fields behind it.
 func fields[T any](name, help string, at func(*T) *[]Field) row[T] {
 	return row[T]{
-		Key: Key{Name: name, Form: NamedBlocks, Section: "field", Help: help},
+		Key: Key{Name: name, Form: NamedBlocks, Names: Line, Section: "field", Help: help},
 		read: func(p *parser, into *T, s spot) {
 			table := fieldSection()
 			for _, e := range p.entriesOf(s) {
@@ -178,9 +179,10 @@ func headers[T any](help string, at func(*T) *[]Entry) row[T] {
 // texts.
 func names[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 	r := pairs(name, help, example, at)
+	r.Names, r.Forms = Name, []Form{Line}
 	r.read = func(p *parser, into *T, s spot) {
 		for _, e := range p.entriesOf(s) {
-			p.named(e.Key, Name)
+			p.named(e.Key, s.rule.Names)
 			if p.text(spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: Line}}).Given() {
 				*at(into) = append(*at(into), e)
 			}

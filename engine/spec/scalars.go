@@ -68,22 +68,12 @@ func (p *parser) oneOf(s spot, words []string) bool {
 	var fix *diag.Fix
 	if near := diag.Nearest(got, words); near != "" {
 		fix = p.rewrite(s, near)
-		if fix != nil && digits(near) != digits(got) {
-			fix.Safe = false
+		if fix != nil {
+			fix.Safe = diag.Sure(got, near)
 		}
 	}
 	p.add(s, "S110", fmt.Sprintf("%s cannot be %q", s.name, got), "allowed: "+strings.Join(words, ", "), fix)
 	return false
-}
-
-// digits returns the digits of a word: another number is no misspelling.
-func digits(word string) string {
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, word)
 }
 
 // rewrite is the fix that writes another text in place of the scalar of s, or

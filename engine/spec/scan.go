@@ -45,10 +45,11 @@ func scan(src *source) *scanner {
 		s.load(s.line)
 		col := s.blank(0)
 		if s.isEnd(col) {
+			s.empty(col)
 			continue
 		}
 		s.starts = append(s.starts, s.line)
-		s.tabs(col)
+		s.tabs(0, col)
 		if col == 0 && s.marker() || s.below >= 0 && col > s.below {
 			continue
 		}
@@ -113,9 +114,17 @@ func (s *scanner) top() *level {
 	return &s.levels[len(s.levels)-1]
 }
 
-// tabs finds tabs in the indentation, which ends at col.
-func (s *scanner) tabs(col int) {
-	for i := range col {
+// empty takes the tabs out of a line that shows nothing, or only a comment
+// that begins at col: YAML refuses them, and nobody can see why.
+func (s *scanner) empty(col int) {
+	if s.below < 0 && slices.Contains(s.row[:col], '\t') {
+		s.src.lines[s.line] = strings.Repeat(" ", col) + string(s.row[col:])
+	}
+}
+
+// tabs finds tabs in the indentation, from the column from to the column to.
+func (s *scanner) tabs(from, to int) {
+	for i := from; i < to; i++ {
 		if s.row[i] != '\t' {
 			continue
 		}
@@ -250,9 +259,11 @@ func (s *scanner) content(col int) {
 			s.ended = true
 			return
 		}
+		dash := col
 		if col = s.blank(col + 1); s.isEnd(col) {
 			return
 		}
+		s.tabs(dash+1, col)
 	}
 	list := s.top().list && s.top().indent < col && s.top().open
 	if list && isExpressionList(s.top().key) {

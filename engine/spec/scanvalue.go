@@ -265,8 +265,13 @@ func (s *scanner) closing(col, indent int) int {
 		}
 	}
 	s.load(first)
-	x := s.tellGrammar(s.line, col, 1, "Y118", fmt.Sprintf("the quote %c is not closed", quote), "")
-	*x = x.withRepairs(s, string(s.row[col:])+string(quote), []repair{{col: len(s.row), text: string(quote)}})
+	text, hint, end := s.row[col:], "", repair{col: len(s.row), text: string(quote)}
+	if last := len(text) - 1; strings.ContainsRune("“”„‘’‚", text[last]) {
+		hint = fmt.Sprintf("the quote at the end is a curly one, %c: YAML knows only straight quotes", text[last])
+		text, end.col, end.width = text[:last], len(s.row)-1, 1
+	}
+	x := s.tellGrammar(s.line, col, 1, "Y118", fmt.Sprintf("the quote %c is not closed", quote), hint)
+	*x = x.withRepairs(s, string(text)+string(quote), []repair{end})
 	x.told.Fix.Safe = false
 	return 0
 }

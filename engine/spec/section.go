@@ -14,8 +14,10 @@ type section[T any] struct {
 	noun string // "a step"
 	rows []row[T]
 	// rest takes the keys that have no row; without it they are findings.
-	rest     func(p *parser, into *T, e Entry)
-	restHelp string
+	rest    func(p *parser, into *T, e Entry)
+	restKey Key
+	// one lists keys of which exactly one is given.
+	one []string
 	// notes say what to write in place of keys that other tools have.
 	notes map[string]string
 	// sound finds what no single row can see.
@@ -56,8 +58,19 @@ func (s spot) place() (diag.Pos, int) {
 // has reports whether the spot is a map with that key.
 func (s spot) has(key string) bool { return s.value.Lookup(key) != nil }
 
+// misspelt returns the key of the map that may stand for a key it lacks, which
+// only a map that takes keys of any name still has.
+func (s spot) misspelt(key string) Text {
+	for _, e := range s.value.Entries {
+		if diag.Nearest(e.Key.Value, []string{key}) == key {
+			return e.Key
+		}
+	}
+	return Text{}
+}
+
 func (s section[T]) shown() Section {
-	shown := Section{Name: s.name, Noun: s.noun, Rest: s.restHelp}
+	shown := Section{Name: s.name, Noun: s.noun, Rest: s.restKey, One: s.one}
 	for _, r := range s.rows {
 		shown.Keys = append(shown.Keys, r.Key)
 	}
@@ -131,6 +144,7 @@ func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 	near := table.row(diag.Nearest(e.Key.Value, table.names()))
 	if near != nil {
 		f.Fix = replace(e.Key.Pos, e.Key.width(), near.Name)
+		f.Fix.Safe = diag.Sure(e.Key.Value, near.Name)
 	}
 	for i, r := range table.rows {
 		if slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
@@ -163,5 +177,11 @@ func (r row[T]) must() row[T] {
 // not returns the row with the words that other tools have for its key.
 func (r row[T]) not(words ...string) row[T] {
 	r.meant = words
+	return r
+}
+
+// reserved returns the row with its key marked as one that is not carried out.
+func (r row[T]) reserved() row[T] {
+	r.Reserved = true
 	return r
 }

@@ -38,7 +38,7 @@ func callRows() []row[Step] {
 		scalar("action", Line, "one call to a service", "ghl.contacts.upsert", func(s *Step) *Text { return &s.Action }).
 			not("uses", "use", "do", "service", "run"),
 		scalar("call", Line, "runs another flow and waits for its output", "enrich-contact", func(s *Step) *Text { return &s.Call }).not("flow"),
-		custom(Key{Name: "with", Form: Pairs, Help: "what the action or the flow is given", Example: "{ email: \"${{ event.email }}\" }"},
+		custom(Key{Name: "with", Form: Pairs, Names: Line, Help: "what the action or the flow is given", Example: "{ email: \"${{ event.email }}\" }"},
 			func(p *parser, s *Step, at spot) {
 				s.HasWith = true
 				s.With = p.entries(at)
@@ -64,8 +64,8 @@ func waitRows() []row[Step] {
 	return []row[Step]{
 		scalar("wait", Duration, "waits that long", "2h", func(s *Step) *Text { return &s.Wait }).not("delay", "sleep"),
 		scalar("wait_until", Expression, "waits until that time", "date(event.due_at)", func(s *Step) *Text { return &s.WaitUntil }),
-		block("wait_for", "wait_for", waitForSection, "waits for a later event", func(s *Step, w *WaitFor) { s.WaitFor = w }),
-		block("approve", "approve", approveSection, "waits for a person", func(s *Step, a *Approve) { s.Approve = a }),
+		block("wait_for", "wait_for", waitForSection, "waits for a later event", func(s *Step, w *WaitFor) { s.WaitFor = w }).reserved(),
+		block("approve", "approve", approveSection, "waits for a person", func(s *Step, a *Approve) { s.Approve = a }).reserved(),
 		scalar("stop", Line, "ends the run well, with the reason", `"nothing to do"`, func(s *Step) *Text { return &s.Stop }),
 		scalar("fail", Line, "ends the run as failed, with the reason", `"no such contact"`, func(s *Step) *Text { return &s.Fail }),
 	}
@@ -174,8 +174,11 @@ func readParallel(p *parser, st *Step, s spot) {
 	}
 }
 
+// caseKinds are the keys of which a branch of switch has exactly one.
+func caseKinds() []string { return []string{"if", "else"} }
+
 func caseSection() section[Branch] {
-	return section[Branch]{name: "case", noun: "a branch of switch", sound: soundCase, rows: []row[Branch]{
+	return section[Branch]{name: "case", noun: "a branch of switch", one: caseKinds(), sound: soundCase, rows: []row[Branch]{
 		scalar("if", Expression, "the branch is taken where this is true", "event.amount > 1000", func(b *Branch) *Text { return &b.If }).not("when", "case", "condition"),
 		scalar("else", Switch, "the last branch, taken where no other is", "true", func(b *Branch) *Text { return &b.Else }).not("default", "otherwise"),
 		blocks("steps", "step", stepSection, "what is done in this branch", func(b *Branch, s *Step) { b.Steps = append(b.Steps, s) }).
@@ -185,9 +188,9 @@ func caseSection() section[Branch] {
 
 func soundCase(p *parser, b *Branch, s spot) {
 	b.Pos = firstKey(s)
-	given := givenKeys(s, []string{"if", "else"})
+	given := givenKeys(s, caseKinds())
 	switch {
-	case len(given) == 0 && s.means([]string{"if", "else"}):
+	case len(given) == 0 && s.means(caseKinds()):
 	case len(given) == 0:
 		pos, width := s.place()
 		p.found.Add(diag.Finding{

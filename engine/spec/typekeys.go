@@ -6,6 +6,15 @@ import (
 	"patchbay/engine/diag"
 )
 
+// Kinds returns the kinds of types, which can stand behind `type:` beside the
+// names of types.
+func Kinds() []string {
+	return []string{
+		"string", "integer", "number", "boolean", "datetime", "date", "duration",
+		"enum", "list", "object", "map", "secret", "file", "any",
+	}
+}
+
 // typeSection is a type definition: the map with `type:` behind a name under
 // `types:`, behind `of:`, or where the type of an output is written in place.
 func typeSection() section[TypeDef] {
@@ -15,7 +24,7 @@ func typeSection() section[TypeDef] {
 // typeRows are the keys that say what type something is.
 func typeRows[T any](of func(*T) *TypeDef) []row[T] {
 	return []row[T]{
-		scalar("type", Line, "a kind, or the name of a type", "string", func(t *T) *Text { return &of(t).Type }).must(),
+		scalar("type", TypeName, "a kind, or the name of a type", "string", func(t *T) *Text { return &of(t).Type }).must(),
 		typed("of", "the type of the items of a list or of the values of a map", "string", func(t *T) **TypeDef { return &of(t).Of }).not("items", "item"),
 		fields("fields", "the fields of an object", func(t *T) *[]Field { return &of(t).Fields }).not("properties"),
 		lines("values", Lines, "the words of an enum", "[draft, live]", func(t *T) *[]Text { return &of(t).Values }).not("enum", "options"),

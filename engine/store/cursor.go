@@ -8,8 +8,7 @@ import (
 	"patchbay/engine/value"
 )
 
-// Cursor returns how far a poll or a schedule has come, and false if it has
-// never begun.
+// Cursor returns how far a trigger has come, and false if it has never begun.
 func (s *Store) Cursor(ctx context.Context, flow, trigger, connection string) (any, bool, error) {
 	var text []byte
 	found, err := s.queries.get(ctx, `select value from cursor where flow = ? and trigger = ? and connection = ?`,

@@ -31,6 +31,8 @@ func TestPlans(t *testing.T) {
 		{list(journal.Filter{Flow: "f", Status: journal.FailedStatus, Before: 9}), "run_status"},
 		{list(journal.Filter{Before: 9}), "INTEGER PRIMARY KEY"},
 		{`select body from event where id >= ? and id < ? order by id`, "INTEGER PRIMARY KEY"},
+		{failuresBehind, "INTEGER PRIMARY KEY"},
+		{`delete from failure where run = ?`, "failure_run"},
 		{`delete from record where tab = ? and written < ?`, "record_tab"},
 		{`select body from record where tab = ? order by id`, "record_tab"},
 		{`select id, body from record where tab = ? and key = ? and key is not null`, "record_key"},

@@ -215,6 +215,9 @@ func (t *tx) end(r *standing, c *change) error {
 	}
 	err := t.exec(`update run set appended = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
 		r.appended, string(c.status), c.reason, output, c.at, r.id)
+	if err == nil && c.status.HasFailed() {
+		err = t.fail(r)
+	}
 	if err == nil && r.queue != "" {
 		err = t.advance(r)
 	}

@@ -122,6 +122,9 @@ func (t *tx) prune(id int64) (bool, error) {
 	if err := t.exec(`delete from record_op where run = ?`, id); err != nil {
 		return false, err
 	}
+	if err := t.exec(`delete from failure where run = ?`, id); err != nil {
+		return false, err
+	}
 	if err := t.exec(`delete from event where id >= ? and id < ?`, appendID(id, 0), appendID(id+1, 0)); err != nil {
 		return false, err
 	}

@@ -111,9 +111,14 @@ func (s *Store) Counts(ctx context.Context) (map[string]map[journal.Status]int, 
 // Events returns the journal of a run in the order in which it was written; it
 // is empty for a run nobody has taken up yet, or that does not exist.
 func (s *Store) Events(ctx context.Context, run int64) ([]journal.Event, error) {
+	return s.events(ctx, run, appendID(run+1, 0))
+}
+
+// events returns the journal of a run up to the append with this key.
+func (s *Store) events(ctx context.Context, run, end int64) ([]journal.Event, error) {
 	var events []journal.Event
-	from, to := appendID(run, 0), appendID(run+1, 0)
-	err := s.queries.each(ctx, `select body from event where id >= ? and id < ? order by id`, []any{from, to}, func(rows *sql.Rows) error {
+	from := appendID(run, 0)
+	err := s.queries.each(ctx, `select body from event where id >= ? and id < ? order by id`, []any{from, end}, func(rows *sql.Rows) error {
 		var body []byte
 		if err := rows.Scan(&body); err != nil {
 			return err

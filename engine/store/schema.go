@@ -8,7 +8,7 @@ import (
 // migrations returns the scripts of which the ith brings a database from version
 // i (PRAGMA user_version) to i+1. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1} }
+func migrations() []string { return []string{format1, format2} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -84,6 +84,16 @@ create table rejection (
 	id integer primary key autoincrement,
 	at integer not null, address text not null, status integer not null, reason text not null
 ) strict;
+`
+
+// format2 writes down which runs failed, for the flows that are started by it.
+const format2 = `
+create table failure (
+	position integer primary key autoincrement, -- the order in which they ended; never given twice
+	run      integer not null,
+	upto     integer not null                   -- how many rows its journal had then
+) strict;
+create index failure_run on failure (run);
 `
 
 // migrate brings the database to the newest version, and refuses one that is

@@ -71,6 +71,7 @@ type Store struct {
 
 	ops     chan *op // unbuffered: who hands over an op knows that it will be answered
 	notify  chan struct{}
+	failed  chan struct{}
 	started atomic.Bool
 	stopped chan struct{} // closed when Run is over
 
@@ -98,6 +99,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		dir: dir, lock: lock,
 		ops:     make(chan *op),
 		notify:  make(chan struct{}, 1),
+		failed:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
 	if err := s.open(ctx, o); err != nil {
@@ -113,6 +115,10 @@ func (s *Store) Identity() string { return s.identity }
 // Notify returns a channel that receives when a run may have become claimable
 // or NextDue may have changed. Signals that nobody waits for become one.
 func (s *Store) Notify() <-chan struct{} { return s.notify }
+
+// Failed returns a channel that receives when [Store.FailedRuns] may have found
+// more. Signals that nobody waits for become one.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
 
 // Close closes the database and gives the folder back. Run is over by then.
 func (s *Store) Close() error {

@@ -92,10 +92,10 @@ func (s *Store) commit(batch []*op) {
 // answer tells each op of the batch its own error, or err if there is one.
 func (s *Store) answer(batch []*op, err error) {
 	if err == nil && s.tx.claimable {
-		select {
-		case s.notify <- struct{}{}:
-		default: // a signal is waiting already
-		}
+		signal(s.notify)
+	}
+	if err == nil && s.tx.failed {
+		signal(s.failed)
 	}
 	if isUnavailable(err) {
 		err = unavailable(err)
@@ -105,6 +105,13 @@ func (s *Store) answer(batch []*op, err error) {
 			o.err = err
 		}
 		o.done <- o.err
+	}
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // a signal is waiting already
 	}
 }
 
@@ -145,6 +152,7 @@ type tx struct {
 	lastRun   int64            // the highest id given to a run
 	tally     map[tallyKey]int // what the transaction changed in the table tally
 	claimable bool             // the transaction made a run claimable, or changed when
+	failed    bool             // a run failed in the transaction
 	broken    error            // what the database refused in this transaction
 }
 
@@ -166,7 +174,7 @@ func (t *tx) perform(do func(*tx) error) error {
 // them was written; an op that only refused its own work does not cause one.
 func (t *tx) together(batch []*op) error {
 	clear(t.tally)
-	t.claimable, t.broken = false, nil
+	t.claimable, t.failed, t.broken = false, false, nil
 	if err := t.exec(`begin immediate`); err != nil {
 		return err
 	}

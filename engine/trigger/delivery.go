@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"mime"
@@ -35,7 +36,7 @@ func (d *delivery) decode() error {
 		return nil
 	}
 	text := d.raw
-	if kind, _, err := mime.ParseMediaType(d.header.Get("Content-Type")); err == nil && kind == "application/x-www-form-urlencoded" {
+	if d.isForm() {
 		form, err := url.ParseQuery(string(d.raw))
 		if err != nil {
 			return refuse(http.StatusBadRequest, "the body is not a form: %s", err)
@@ -53,6 +54,16 @@ func (d *delivery) decode() error {
 	}
 	d.body, d.decoded = body, true
 	return nil
+}
+
+// isForm reports whether the body is a form. Programs that do not say what
+// they send, curl among them, call JSON a form; a form never begins with the
+// bracket of an object or a list, since it writes it as %7B or %5B.
+func (d *delivery) isForm() bool {
+	kind, _, err := mime.ParseMediaType(d.header.Get("Content-Type"))
+	text := bytes.TrimLeft(d.raw, " \t\r\n")
+	return err == nil && kind == "application/x-www-form-urlencoded" &&
+		!bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("["))
 }
 
 // fieldsOf returns a form as an object: a field that comes more than once is a

@@ -503,6 +503,12 @@ func TestFlowAddress(t *testing.T) {
 	if diff := cmp.Diff([]any{map[string]any{"a": "1", "b": []any{"2", "3"}}}, h.events()); diff != "" {
 		t.Errorf("event of a form (-want +got):\n%s", diff)
 	}
+	// JSON that is called a form, as curl does, is JSON.
+	h.post(t, "/hooks/flow/signed/r4nd0m-19", ` {"a":"1=2&b"}`, "Content-Type: application/x-www-form-urlencoded",
+		"X-Signature: sha256="+signHex("my-secret", ` {"a":"1=2&b"}`))
+	if diff := cmp.Diff([]any{map[string]any{"a": "1=2&b"}}, h.events()); diff != "" {
+		t.Errorf("event of JSON called a form (-want +got):\n%s", diff)
+	}
 }
 
 func TestStoreDown(t *testing.T) {

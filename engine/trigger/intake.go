@@ -1,7 +1,8 @@
 // Package trigger is what starts a run: a delivery to a webhook's address, a
-// moment of a schedule, news that a poll finds, or somebody who asks for it.
+// moment of a schedule, news that a poll finds, the failure of another flow's
+// run, or somebody who asks for it.
 //
-// Each of the first three sees what is live through a function that returns the
+// Each of the first four sees what is live through a function that returns the
 // current [program.Set], turns what happened into one [journal.Arrival] for
 // each trigger of a flow that wants it, and hands them over to be stored:
 // nothing else happens here, and nothing is acknowledged before that.
@@ -13,7 +14,8 @@
 //   - a cursor ([journal.Cursor]), whose value is written by position.go.
 //
 // The event id is the vendor's own for a webhook, the time of the tick for a
-// schedule, and the item's id with the value of `changed` for a poll.
+// schedule, the item's id with the value of `changed` for a poll, and the
+// failed run's id with the time of its end for a failure.
 //
 //	Hooks      hook.go        an [http.Handler]: what comes in, and the answer
 //	           address.go     which connection or flow an address belongs to
@@ -25,6 +27,8 @@
 //	           tick.go        when the next one is, through summer and winter time
 //	Polls      poll.go        which poll is due, and how the last one went
 //	           look.go        one look at a list
+//	Failures   failure.go     which failed runs start whom
+//	           failed.go      a failed run as an event
 //	Intake     intake.go      the way into the store, and the queue of a run
 //	           demand.go      a run that somebody asks for
 package trigger
@@ -42,15 +46,15 @@ import (
 )
 
 // Intake is the way into the store, which all triggers share. Live and Accept
-// are required; Schedules and Polls need Cursor, too.
+// are required; all but Hooks need Cursor, too.
 type Intake struct {
 	// Live returns what is live now. It is asked anew each time.
 	Live func() *program.Set
 	// Accept stores the arrivals and moves the cursor, if there is one, all or
 	// nothing. An arrival that was accepted before starts nothing.
 	Accept func(ctx context.Context, arrivals []journal.Arrival, cursor *journal.Cursor) ([]journal.Accepted, error)
-	// Cursor returns how far a schedule or a poll has come, false if it has
-	// never begun.
+	// Cursor returns how far a schedule, a poll or a watch for failures has
+	// come, false if it has never begun.
 	Cursor func(ctx context.Context, flow, trigger, connection string) (any, bool, error)
 	// Fields returns the fields of a connection that are no secrets, those
 	// that a sign-in filled among them; nil means those of its file.

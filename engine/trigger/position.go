@@ -9,8 +9,9 @@ type place struct{ flow, trigger, connection string }
 // paused. Keys may be added, and never change their meaning; one that is
 // missing has its zero value.
 type position struct {
-	// at is the last tick of a schedule (RFC 3339), or the highest value of
-	// `changed` that a poll has seen.
+	// at is the last tick of a schedule (RFC 3339), the highest value of
+	// `changed` that a poll has seen, or the position of the last failure that
+	// was looked at.
 	at any
 	// of says what it is a position in. Where the trigger is another one now,
 	// the position means little.

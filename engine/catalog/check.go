@@ -1,0 +1,39 @@
+package catalog
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+	"patchbay/engine/program"
+)
+
+// Check returns the findings there would be in the file of that path, such as
+// "flows/report.yaml", if it held the text: checked against all else as it
+// stands in the workspace. Nothing is written and nothing goes live.
+func (c *Catalog) Check(file string, text []byte) diag.List {
+	live := c.Live()
+	src := program.Sources{Connectors: maps.Clone(live.read.Connectors), Flows: slices.Clone(live.read.Flows)}
+	f := program.File{Path: file, Data: text}
+	if rest, ok := strings.CutPrefix(file, "connectors/"); ok {
+		id, _, _ := strings.Cut(rest, "/")
+		if !live.read.own[id] {
+			// A folder in the workspace replaces a built-in connector whole.
+			src.Connectors[id] = nil
+		}
+		src.Connectors[id] = put(src.Connectors[id], f)
+	} else {
+		src.Flows = put(src.Flows, f)
+	}
+	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Reuse: reusable(live.Set)})
+	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
+}
+
+// put returns files with f in place of the one of the same path, or beside
+// them.
+func put(files []program.File, f program.File) []program.File {
+	out := slices.DeleteFunc(slices.Clone(files), func(g program.File) bool { return g.Path == f.Path })
+	return append(out, f)
+}

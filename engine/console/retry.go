@@ -1,0 +1,219 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+)
+
+// Where a retry begins, beside the path of a step, and with which version of
+// the flow.
+const (
+	fromStart    = "start"
+	fromFailed   = "failed"
+	withOriginal = "original"
+	withCurrent  = "current"
+)
+
+// refusal is why something is not done: a sentence for who asked for it.
+type refusal struct {
+	status        int
+	message, hint string
+}
+
+func conflict(hint, format string, args ...any) *refusal {
+	return &refusal{http.StatusConflict, fmt.Sprintf(format, args...), hint}
+}
+
+// retry takes a run up again that has ended.
+func (c *Console) retry(w http.ResponseWriter, r *http.Request) {
+	run, ok := c.runOf(w, r)
+	if !ok {
+		return
+	}
+	var req RetryRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	out, refused, err := c.takeUp(r.Context(), run.ID, req)
+	switch {
+	case errors.Is(err, journal.ErrNotEnded), errors.Is(err, journal.ErrNoRun):
+		fail(w, http.StatusConflict, "the run was taken up again or removed meanwhile", "")
+	case err != nil:
+		c.internal(w, r, err)
+	case refused != nil:
+		fail(w, refused.status, refused.message, refused.hint)
+	default:
+		answer(w, http.StatusOK, out)
+	}
+}
+
+// takeUp plans a retry and begins it. One goes on at a time: what is known of
+// the run must not change in between.
+func (c *Console) takeUp(ctx context.Context, id int64, req RetryRequest) (RetryAnswer, *refusal, error) {
+	c.retries.Lock()
+	defer c.retries.Unlock()
+	run, err := c.opt.Store.RunByID(ctx, id)
+	if err != nil {
+		return RetryAnswer{}, nil, err
+	}
+	events, err := c.opt.Store.Events(ctx, id)
+	if err != nil {
+		return RetryAnswer{}, nil, err
+	}
+	p, refused := c.planRetry(ctx, run, events, req)
+	if refused != nil {
+		return RetryAnswer{}, refused, nil
+	}
+	if p.answer.Definition != run.Definition {
+		if err := c.opt.Store.Pin(ctx, id, p.answer.Definition); err != nil {
+			return RetryAnswer{}, nil, err
+		}
+	}
+	return p.answer, nil, c.opt.Store.Reopen(ctx, id, p.events)
+}
+
+// retryPlan is a retry that may begin.
+type retryPlan struct {
+	answer RetryAnswer
+	events []journal.Event
+}
+
+// planRetry decides what a retry of the run does once more, and whether it may.
+func (c *Console) planRetry(ctx context.Context, run journal.Run, events []journal.Event, req RetryRequest) (retryPlan, *refusal) {
+	from, with := req.From, req.With
+	if from == "" {
+		from = fromFailed
+	}
+	if with == "" {
+		with = withOriginal
+	}
+	if with != withOriginal && with != withCurrent {
+		hint := nearest(with, []string{withOriginal, withCurrent}, "allowed")
+		return retryPlan{}, &refusal{http.StatusUnprocessableEntity, "with cannot be " + strconv.Quote(with), hint}
+	}
+	if refused := mayRetry(run); refused != nil {
+		return retryPlan{}, refused
+	}
+	state := journal.Fold(events)
+	chosen, refused := chooseRetry(run, state, from)
+	if refused != nil {
+		return retryPlan{}, refused
+	}
+	p := retryPlan{events: chosen.Events(time.Now())}
+	flow, refused := c.versionFor(ctx, run, with)
+	if refused == nil && with == withCurrent && from != fromStart {
+		refused = c.fitsCurrent(ctx, run, flow, chosen, journal.Fold(slices.Concat(events, p.events)))
+	}
+	if refused != nil {
+		return retryPlan{}, refused
+	}
+	p.answer = RetryAnswer{
+		Run: run.ID, From: from, With: with, Definition: flow.Hash,
+		Kept: append([]string{}, chosen.Kept...), Again: append([]string{}, chosen.Again...),
+	}
+	return p, nil
+}
+
+// mayRetry says why a run of this status cannot be retried; nil if it can.
+func mayRetry(run journal.Run) *refusal {
+	switch {
+	case run.Status == journal.OutcomeUnknown:
+		return conflict(fmt.Sprintf("patchbay runs answer %d --happened (or --did-not-happen)", run.ID),
+			"run %d asks what came of a write: answer that first", run.ID)
+	case !run.Status.HasEnded():
+		return conflict(fmt.Sprintf("patchbay runs cancel %d ends it", run.ID), "run %d has not ended: it is %s", run.ID, run.Status)
+	default:
+		return nil
+	}
+}
+
+// chooseRetry decides where a retry begins.
+func chooseRetry(run journal.Run, state *journal.State, from string) (*journal.Retry, *refusal) {
+	var chosen *journal.Retry
+	ok := true
+	switch from {
+	case fromStart:
+		chosen = state.RetryStart()
+	case fromFailed:
+		if chosen, ok = state.RetryFailed(); !ok {
+			return nil, conflict("--from start does all of it once more, --from STEP that step and what follows",
+				"nothing failed in run %d: its status is %s", run.ID, run.Status)
+		}
+	default:
+		if chosen, ok = state.RetryFrom(from); !ok {
+			return nil, &refusal{
+				http.StatusUnprocessableEntity, fmt.Sprintf("run %d never came to a step %q", run.ID, from),
+				nearest(from, append([]string{fromStart, fromFailed}, state.Paths()...), "allowed"),
+			}
+		}
+	}
+	if len(chosen.Open) > 0 {
+		return nil, conflict("--from failed goes on where the run was, and asks what came of it",
+			"nobody knows whether the write of step %s happened: it must not be done once more without a word", chosen.Open[0])
+	}
+	return chosen, nil
+}
+
+// versionFor returns the version of the flow that a retry runs on.
+func (c *Console) versionFor(ctx context.Context, run journal.Run, with string) (*program.Flow, *refusal) {
+	if with == withOriginal {
+		f, err := c.opt.Catalog.Definition(ctx, run.Definition)
+		if err != nil {
+			return nil, conflict("--with current takes the version that is live", "the version of %s that this run ran on cannot be loaded: %v", run.Flow, err)
+		}
+		return f, nil
+	}
+	live := c.opt.Catalog.Live()
+	broken := slices.Contains(live.Set.Broken, run.Flow)
+	for _, f := range live.Files {
+		broken = broken || f.Flow == run.Flow && f.Kept
+	}
+	f, ok := live.Set.Flows[run.Flow]
+	switch {
+	case broken:
+		return nil, conflict("patchbay check shows them", "the flow %q has errors, so its current version is not live", run.Flow)
+	case !ok:
+		return nil, conflict("--with original takes the version the run ran on", "the flow %q is not live any more", run.Flow)
+	default:
+		return f, nil
+	}
+}
+
+// retryOffer is what the page of a run offers.
+type retryOffer struct {
+	From, With, Label, Sure string
+}
+
+// offers returns the retries that may begin now.
+func (c *Console) offers(ctx context.Context, run journal.Run, events []journal.Event) []retryOffer {
+	if !run.Status.HasEnded() {
+		return nil
+	}
+	failed := "Retry what failed"
+	if run.Status == journal.Cancelled {
+		failed = "Go on where it was"
+	}
+	var out []retryOffer
+	for _, o := range []retryOffer{
+		{From: fromFailed, With: withOriginal, Label: failed},
+		{From: fromFailed, With: withCurrent, Label: failed + " with the current version"},
+		{From: fromStart, With: withOriginal, Label: "Retry from the start"},
+		{From: fromStart, With: withCurrent, Label: "Retry from the start with the current version"},
+	} {
+		p, refused := c.planRetry(ctx, run, events, RetryRequest{From: o.From, With: o.With})
+		if refused != nil || o.With == withCurrent && p.answer.Definition == run.Definition {
+			continue
+		}
+		o.Sure = o.Label + "? " + p.answer.Sentence()
+		out = append(out, o)
+	}
+	return out
+}

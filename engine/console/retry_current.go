@@ -1,0 +1,180 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"patchbay/engine/expr"
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
+)
+
+// turnNumber is the number of a turn in the path of a step: "each[3].apply".
+var turnNumber = regexp.MustCompile(`\[\d+\]`)
+
+// written returns the path of a step as it stands in the file.
+func written(path string) string { return turnNumber.ReplaceAllString(path, "") }
+
+// place is a step as it stands in its flow.
+type place struct {
+	*program.Step
+
+	of int // how many steps the list has in which it stands
+}
+
+// steps are the steps of a flow and of those it calls, by path.
+type steps map[string]place
+
+func stepsOf(f *program.Flow) steps {
+	s := steps{}
+	s.flow("", f)
+	return s
+}
+
+func (s steps) flow(prefix string, f *program.Flow) {
+	s.list(prefix, f.Steps, f)
+	s.list(prefix+"on_error/", f.OnError, f)
+	s.list(prefix+"finally/", f.Finally, f)
+}
+
+func (s steps) list(prefix string, list []*program.Step, f *program.Flow) {
+	for _, step := range list {
+		path := prefix + step.Path
+		s[path] = place{step, len(list)}
+		s.list(path+".", step.Steps, f)
+		for _, b := range step.Branches {
+			s.list(path+"."+b.Path+".", b.Steps, f)
+		}
+		if called := f.Calls[step.Flow]; step.Kind == program.DoCall && called != nil {
+			s.flow(path+"/", called)
+		}
+	}
+}
+
+// fitsCurrent says why what a run keeps does not make sense in the current
+// version of its flow; nil if it does. kept is the state after the retry.
+func (c *Console) fitsCurrent(ctx context.Context, run journal.Run, flow *program.Flow, chosen *journal.Retry, kept *journal.State) *refusal {
+	now := stepsOf(flow)
+	names := slices.Sorted(maps.Keys(now))
+	for _, path := range chosen.From {
+		p := written(path)
+		if _, ok := now[p]; !ok && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, p+"/") }) {
+			return conflict(nearest(p, names, "steps"), "the current version of %s has no step %q", flow.ID, p)
+		}
+	}
+	if missing := missingName(flow, kept); missing != "" {
+		return conflict("--from start works it out", "the current version of %s has %s, which this run never had", flow.ID, missing)
+	}
+	if len(kept.Paths()) == 0 {
+		return nil
+	}
+	original, err := c.opt.Catalog.Definition(ctx, run.Definition)
+	if err != nil {
+		return conflict("--from start keeps nothing", "the version of %s that this run ran on cannot be loaded, so what is kept cannot be compared: %v", flow.ID, err)
+	}
+	return compareKept(stepsOf(original), now, kept)
+}
+
+// missingName returns an input or a var of the flow that a run began without,
+// "" if there is none.
+func missingName(flow *program.Flow, kept *journal.State) string {
+	if !kept.Begun {
+		return ""
+	}
+	began, _ := kept.Data.(map[string]any)
+	inputs, _ := began["inputs"].(map[string]any)
+	vars, _ := began["vars"].(map[string]any)
+	for _, in := range flow.Inputs {
+		if _, ok := inputs[in.Name]; !ok && (in.Required() || in.Default != nil) {
+			return "the input " + in.Name
+		}
+	}
+	for _, v := range flow.Vars {
+		if _, ok := vars[v.Name]; !ok {
+			return "the var " + v.Name
+		}
+	}
+	return ""
+}
+
+// compareKept says which kept step is another one in the current version.
+func compareKept(before, now steps, kept *journal.State) *refusal {
+	for _, path := range kept.Paths() {
+		st, _ := kept.Step(path)
+		for u := path; u != ""; u = journal.Around(u) {
+			was, is := before[written(u)], now[written(u)]
+			if was.Step == nil || is.Step == nil || strings.HasSuffix(u, "]") {
+				continue // what the current version lacks is not asked for; a turn is as its loop is
+			}
+			if told := differs(was, is); told != "" {
+				return conflict("--from "+u+" does it once more; a step with an id is found wherever it stands",
+					"the run keeps step %s, but in the current version it is %s", u, told)
+			}
+		}
+		is := now[written(path)]
+		if is.Step == nil || is.Output == nil || st.Outcome != journal.Done || st.Output == nil {
+			continue
+		}
+		if wrong := value.MismatchValue(st.Output, is.Output); wrong != "" {
+			return conflict("--from "+path+" does it once more", "the run keeps step %s, but in the current version it gives something else: %s", path, wrong)
+		}
+	}
+	return nil
+}
+
+// differs says what a step is now that was another one; "" if it is the same.
+// A step without an id is found by its position, so that it must be the same in
+// more where another one may have been put before it.
+func differs(was, is place) string {
+	before, now := doing(was.Step), doing(is.Step)
+	switch {
+	case before != now:
+		return fmt.Sprintf("%s and not %s", now, before)
+	case is.ID != "" || is.of == was.of:
+		return ""
+	case is.Name != was.Name:
+		return fmt.Sprintf("%q and not %q", is.Name, was.Name)
+	case !sameValue(is.With, was.With):
+		return now + " with something else"
+	default:
+		return ""
+	}
+}
+
+// sameValue reports whether two values are written the same.
+func sameValue(a, b *program.Value) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return reflect.DeepEqual(a.Const, b.Const) && sameCode(a.Code, b.Code) &&
+		slices.EqualFunc(a.Parts, b.Parts, func(a, b program.Part) bool { return a.Text == b.Text && sameCode(a.Code, b.Code) }) &&
+		slices.EqualFunc(a.List, b.List, sameValue) &&
+		slices.EqualFunc(a.Object, b.Object, func(a, b program.Named) bool { return a.Name == b.Name && sameValue(a.Value, b.Value) })
+}
+
+func sameCode(a, b *expr.Code) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Source() == b.Source()
+}
+
+// doing says what a step does, as far as another one at its place would not.
+func doing(s *program.Step) string {
+	switch s.Kind {
+	case program.DoAction:
+		return s.Action.ID
+	case program.DoCall:
+		return "call " + s.Flow
+	case program.DoForEach:
+		return "for_each " + s.ForEach.Source()
+	default:
+		return string(s.Kind)
+	}
+}
