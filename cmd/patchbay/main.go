@@ -3,7 +3,7 @@
 // connectors.
 //
 // There is one file per command. What only looks at files (check, catalog,
-// scopes, contract, init) needs nothing but them. All else works with
+// scopes, contract, import, init) needs nothing but them. All else works with
 // the data folder through the API of an engine: that of the `serve` that owns
 // the folder, or, where there is none, that of an engine started for the one
 // command.

@@ -80,7 +80,7 @@ func (c *comparison) inParameter(what string, place program.Place, in *program.I
 		if p.in != string(place.In) {
 			continue
 		}
-		if p.name == name || place.In == program.InHeader && strings.EqualFold(p.name, name) || p.name+"[]" == name {
+		if c.isCalled(p, place, name) {
 			c.typed(what, in, p, true)
 			return
 		}
@@ -98,6 +98,16 @@ func (c *comparison) inParameter(what string, place program.Place, in *program.I
 		hint = "; it has " + near
 	}
 	c.differs(what, c.op.place(), "%s is sent in the %s, and the description has no such parameter%s", name, place.In, hint)
+}
+
+// isCalled reports whether a parameter has the name. A list may be sent with []
+// behind the name, where no other parameter is called so.
+func (c *comparison) isCalled(p parameter, place program.Place, name string) bool {
+	if p.name == name || place.In == program.InHeader && strings.EqualFold(p.name, name) {
+		return true
+	}
+	exact := func(o parameter) bool { return o.in == p.in && o.name == name }
+	return p.name+"[]" == name && !slices.ContainsFunc(c.params, exact)
 }
 
 // typed compares the type of an input with that of a parameter. In the path,

@@ -27,6 +27,9 @@ func decode(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	v, err := decodeValue(d, 0)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errors.New("it ends too early")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -233,4 +236,13 @@ func words(n node) []string {
 		}
 	}
 	return out
+}
+
+// plain returns a scalar as text, "" for none.
+func plain(n node) string {
+	switch n.v.(type) {
+	case string, json.Number, bool:
+		return fmt.Sprint(n.v)
+	}
+	return ""
 }
