@@ -18,6 +18,7 @@ var layers = []string{
 	"engine/expr engine/spec engine/journal",
 	"engine/program",
 	"engine/edit",
+	"engine/contract",
 	"engine/catalog engine/trigger engine/run engine/call engine/vault engine/store engine/sandbox",
 	"engine/console",
 	"engine",
@@ -27,17 +28,18 @@ var layers = []string{
 
 // pure lists the packages that compute and nothing else; impure, what that rules out.
 var (
-	pure   = strings.Fields("engine/value engine/diag engine/expr engine/spec engine/journal engine/program engine/edit")
+	pure   = strings.Fields("engine/value engine/diag engine/expr engine/spec engine/journal engine/program engine/edit engine/contract")
 	impure = strings.Fields("database/sql io/fs log/slog net net/http os os/exec")
 )
 
 // owners names, for a module that only one package may know, that package.
 var owners = map[string]string{
-	"github.com/expr-lang/expr":    "engine/expr",
-	"gopkg.in/yaml.v3":             "engine/spec",
-	"github.com/fsnotify/fsnotify": "engine/catalog",
-	"golang.org/x/oauth2":          "engine/vault",
-	"modernc.org/sqlite":           "engine/store",
+	"github.com/expr-lang/expr":     "engine/expr",
+	"gopkg.in/yaml.v3":              "engine/spec",
+	"github.com/fsnotify/fsnotify":  "engine/catalog",
+	"github.com/getkin/kin-openapi": "engine/contract",
+	"golang.org/x/oauth2":           "engine/vault",
+	"modernc.org/sqlite":            "engine/store",
 }
 
 func TestLayers(t *testing.T) {

@@ -3,9 +3,10 @@
 // connectors.
 //
 // There is one file per command. What only looks at files (check, catalog,
-// scopes, init) needs nothing but them. All else works with the data folder
-// through the API of an engine: that of the `serve` that owns the folder, or,
-// where there is none, that of an engine started for the one command.
+// scopes, contract, import, init) needs nothing but them. All else works with
+// the data folder through the API of an engine: that of the `serve` that owns
+// the folder, or, where there is none, that of an engine started for the one
+// command.
 package main
 
 import (

@@ -200,6 +200,15 @@ type Action struct {
 	Limits    []*Limit
 	Errors    []*ErrorRule  // before those of the connector
 	Timeout   time.Duration // of one request; 0 for the connector's
+
+	Pos     diag.Pos     // where the action stands in its file
+	Differs []Difference // from the vendor's description, on purpose
+}
+
+// Difference is a departure from the vendor's description, and the reason.
+type Difference struct {
+	What, Reason string
+	Pos          diag.Pos
 }
 
 // InputType returns the inputs as an object type, with `limit` where the

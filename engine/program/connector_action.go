@@ -43,6 +43,10 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 		Title: cmp.Or(a.Title.Value, strings.ReplaceAll(a.Name.Value, "_", " ")), Help: a.Help.Value, Docs: a.Docs.Value,
 		Effect: Effect(a.Effect.Value), Scopes: texts(a.Scopes), Deprecated: a.Deprecated.Value,
 		Limits: c.limits(a.Limits), Errors: c.errorRules(a.Errors), Timeout: c.duration(a.Timeout),
+		Pos: a.Name.Pos,
+	}
+	for _, e := range a.Differs {
+		made.Differs = append(made.Differs, Difference{What: e.Key.Value, Reason: e.Value.Text.Value, Pos: e.Key.Pos})
 	}
 	c.repeat(a, made)
 	c.request(a, made)

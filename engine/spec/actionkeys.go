@@ -30,6 +30,7 @@ func actionSection() section[Action] {
 		blocks("errors", "error_rule", errorRuleSection, "which of its answers are errors, looked at before those of the connector", func(a *Action, r *ErrorRule) { a.Errors = append(a.Errors, *r) }),
 		scalar("timeout", Duration, "how long an answer may take", "30s", func(a *Action) *Text { return &a.Timeout }),
 		scalar("deprecated", Line, "why it should not be used any more", "use contacts.upsert", func(a *Action) *Text { return &a.Deprecated }),
+		reasons("differs", "where it departs from the service's own description on purpose: what, and why", `{ required.followers: the service does not ask for it }`, func(a *Action) *[]Entry { return &a.Differs }),
 	}}
 }
 

@@ -140,6 +140,7 @@ type Action struct {
 	Timeout    Text
 	Deprecated Text
 	Docs       Text
+	Differs    []Entry // what differs from the vendor's description → why
 }
 
 // Repeat is the `repeat:` of an action: a word, or a key header with its time.

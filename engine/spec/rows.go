@@ -190,3 +190,17 @@ func names[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 	}
 	return r
 }
+
+// reasons is a key with a map behind it, from what something is said about to
+// a sentence.
+func reasons[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
+	r := pairs(name, help, example, at)
+	r.read = func(p *parser, into *T, s spot) {
+		for _, e := range p.entriesOf(s) {
+			if p.text(spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: Line}}).Given() {
+				*at(into) = append(*at(into), e)
+			}
+		}
+	}
+	return r
+}

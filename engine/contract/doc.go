@@ -1,0 +1,13 @@
+// Package contract is a vendor's own description of its API, held against a
+// connector or turned into one.
+//
+// A [Description] is read from OpenAPI 3, Swagger 2 or their YAML forms with
+// [Load]. Descriptions in the wild are rarely sound, so the package keeps them
+// as trees and reads each operation on its own: what is broken is a finding,
+// and all else is used. [Compare] tells what in a connector agrees with the
+// description, what differs and what nobody can tell, each with the place on
+// both sides. [Import] writes connector files.
+//
+// The package computes and nothing else: files come in as bytes, and go out
+// as bytes.
+package contract

@@ -1,0 +1,302 @@
+package contract
+
+import (
+	"cmp"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"patchbay/engine/diag"
+)
+
+// Target is the connector an import is for.
+type Target struct {
+	Connector string   // its id
+	Group     string   // the group the actions go into
+	New       bool     // there is no such connector yet: connector.yaml is written too
+	Fields    []string // of a connection of the connector there is
+	Types     []string // the names of types it has already
+}
+
+// Imported is what an import has written.
+type Imported struct {
+	Files   []File // by their names in the folder of the connector
+	Actions int
+	// Settle are the places where a person must decide, by their lines in the
+	// files. They stand there as comments.
+	Settle diag.List
+}
+
+// settle begins the comment on what a person must decide.
+const settle = "# settle: "
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Import writes the operations of a description as a group of a connector.
+func Import(d *Description, to Target) Imported {
+	m := &importer{
+		to: to, desc: d, tenants: slices.Clone(to.Fields),
+		names: &namer{group: snake(to.Group), taken: map[string]bool{}},
+		types: &typeMaker{taken: map[string]bool{}, made: map[string]string{}},
+	}
+	for _, t := range to.Types {
+		m.types.taken[t] = true
+	}
+	if to.New && m.uses("locationId", "location_id", "altId") {
+		m.tenants = append(m.tenants, "locationId")
+	}
+	for _, t := range m.tenants {
+		m.names.tenants = append(m.names.tenants, snake(t))
+	}
+	m.version = m.usual()
+	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(o.scopes()) > 0 })
+	var out Imported
+	// Names are given to short paths first: what a vendor adds below a path
+	// later does not change them.
+	var all []*importing
+	for _, op := range d.operations {
+		all = append(all, m.begin(op))
+	}
+	for _, a := range slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
+		return cmp.Or(cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
+	}) {
+		a.named = m.names.of(a.op, a.answer.many)
+	}
+	for _, a := range all {
+		a.finish()
+		out.Actions++
+	}
+	out.Files = append(out.Files, File{Path: to.Group + ".yaml", Data: m.group()})
+	if to.New {
+		out.Files = append([]File{{Path: "connector.yaml", Data: m.connector()}}, out.Files...)
+	}
+	for _, f := range out.Files {
+		n := 0
+		for line := range strings.Lines(string(f.Data)) {
+			n++
+			if before, what, ok := strings.Cut(strings.TrimRight(line, "\n"), settle); ok {
+				out.Settle.Add(diag.Finding{
+					Pos: diag.Pos{File: f.Path, Line: n, Column: len(before) + 1}, Width: len(what) + len(settle),
+					Code: "W901", Message: what,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// importer is a group on its way from a description to a file.
+type importer struct {
+	to      Target
+	desc    *Description
+	names   *namer
+	types   *typeMaker
+	tenants []string // the fields of the connection that inputs are bound to
+	version string   // of most operations
+	header  string   // the name of the header that says it
+	scoped  bool     // some operations have scopes
+	actions writer
+}
+
+// uses reports whether any operation has a parameter or property of one of the
+// names.
+func (m *importer) uses(names ...string) bool {
+	for _, op := range m.desc.operations {
+		for _, p := range op.parameters() {
+			if slices.Contains(names, p.name) {
+				return true
+			}
+		}
+		for _, b := range op.bodies() {
+			if slices.ContainsFunc(b.names, func(n string) bool { return slices.Contains(names, n) }) {
+				return true
+			}
+		}
+		for _, p := range braces.FindAllString(op.path, -1) {
+			if slices.Contains(names, strings.Trim(p, "{}")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// versionOf returns the header that may have one value only.
+func versionOf(op *operation) (name, value string) {
+	for _, p := range op.parameters() {
+		if v := p.only(); p.in == "header" && p.required && v != "" {
+			return p.name, v
+		}
+	}
+	return "", ""
+}
+
+// usual returns the version that most operations have.
+func (m *importer) usual() string {
+	count := map[string]int{}
+	most := ""
+	for _, op := range m.desc.operations {
+		name, v := versionOf(op)
+		if v == "" {
+			continue
+		}
+		m.header = cmp.Or(m.header, name)
+		if count[v]++; most == "" || count[v] > count[most] {
+			most = v
+		}
+	}
+	return most
+}
+
+// group returns the file of the group.
+func (m *importer) group() []byte {
+	var w writer
+	var from []string
+	for _, op := range m.desc.operations {
+		if name := path.Base(op.file); !slices.Contains(from, name) {
+			from = append(from, name)
+		}
+	}
+	w.line(0, "# Imported from ", strings.Join(from, ", "), ". What is marked with settle cannot be known from there.")
+	w.line(0, "group: ", m.to.Group)
+	if m.version != "" {
+		w.line(0, "headers: ", flow([]pair{{scalar(m.header), quoted(m.version)}}))
+	}
+	if len(m.types.types) > 0 {
+		w.line(0)
+		w.line(0, "types:")
+		for i, t := range m.types.types {
+			if i > 0 {
+				w.line(0)
+			}
+			m.typeLines(&w, t)
+		}
+	}
+	w.line(0)
+	w.line(0, "actions:")
+	w.b.WriteString(strings.TrimSuffix(m.actions.b.String(), "\n"))
+	return []byte(w.b.String())
+}
+
+func (m *importer) typeLines(w *writer, t madeType) {
+	if len(t.fields) == 0 {
+		w.line(1, t.name, ": { type: map }")
+		return
+	}
+	w.line(1, t.name, ":")
+	for _, f := range t.fields {
+		w.entry(2, scalar(f.name), f.pairs)
+	}
+}
+
+func quoted(s string) string {
+	if q := scalar(s); strings.HasPrefix(q, `"`) {
+		return q
+	}
+	return `"` + s + `"`
+}
+
+// connector returns the file connector.yaml of a new connector.
+func (m *importer) connector() []byte {
+	var w writer
+	root := m.desc.operations[0].root
+	title := cmp.Or(sentence(root.get("info").text("title")), m.to.Connector)
+	w.line(0, "connector: 1")
+	w.line(0, "id: ", m.to.Connector)
+	w.line(0, "name: ", scalar(title))
+	if docs := root.get("externalDocs").text("url"); docs != "" {
+		w.line(0, "docs: ", scalar(docs))
+	}
+	w.line(0)
+	w.line(0, "api:")
+	m.baseURL(&w, root)
+	w.line(0)
+	w.line(0, "connection:")
+	if len(m.tenants) > 0 {
+		w.line(1, "fields:")
+		for _, t := range m.tenants {
+			w.line(2, t, ": { type: string, label: ", scalar(label(t)), ", example: ", t, "1 }")
+		}
+	}
+	w.line(1, "auth:")
+	m.auth(&w, root)
+	w.line(0)
+	w.line(0, settle+"which rate limits the service has; then add them as limits:")
+	w.line(0, settle+"which answers are errors of which class; what is not said follows the HTTP status")
+	return []byte(w.b.String())
+}
+
+// label returns a name as people read it: "locationId" is "Location id".
+func label(name string) string {
+	words := strings.ReplaceAll(snake(name), "_", " ")
+	if words == "" {
+		return name
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+func (m *importer) baseURL(w *writer, root node) {
+	for _, s := range root.get("servers").items() {
+		address := s.text("url")
+		for _, v := range s.get("variables").keys() {
+			address = strings.ReplaceAll(address, "{"+v+"}", s.get("variables").get(v).text("default"))
+		}
+		if u, err := url.Parse(address); err == nil && u.Scheme == "https" && u.Host != "" && !strings.Contains(address, "{") {
+			w.line(1, "base_url: ", strings.TrimSuffix(address, "/"))
+			return
+		}
+	}
+	if host := root.text("host"); host != "" { // of Swagger 2
+		w.line(1, "base_url: https://", host, strings.TrimSuffix(root.text("basePath"), "/"))
+		return
+	}
+	w.line(1, settle+"where the service is; the description does not say")
+	w.line(1, "base_url: https://api.example.com")
+}
+
+// auth writes the ways in, from the security schemes.
+func (m *importer) auth(w *writer, root node) {
+	schemes := root.get("components").get("securitySchemes")
+	if !schemes.exists() {
+		schemes = root.get("securityDefinitions")
+	}
+	done := map[string]bool{}
+	way := func(name string, lines ...string) {
+		if done[name] {
+			return
+		}
+		done[name] = true
+		w.line(2, name, ":")
+		for _, l := range lines {
+			w.line(3, l)
+		}
+	}
+	for _, k := range schemes.keys() {
+		s := schemes.get(k)
+		switch kind := strings.ToLower(s.text("type") + " " + s.text("scheme")); {
+		case kind == "http bearer":
+			way("token", "type: bearer", "label: Access token", "fields:", "  token: { type: secret, label: Access token }")
+		case kind == "http basic" || kind == "basic ":
+			way("password", "type: basic", "fields:", "  username: { type: string, label: User name }", "  password: { type: secret, label: Password }")
+		case kind == "apikey " && (s.text("in") == "header" || s.text("in") == "query"):
+			way("api_key", "type: api_key", s.text("in")+": "+scalar(s.text("name")), `value: "${{ connection.key }}"`,
+				"fields:", "  key: { type: secret, label: API key }")
+		case kind == "oauth2 ":
+			code := s.get("flows").get("authorizationCode")
+			if !code.exists() {
+				code = s
+			}
+			if code.text("authorizationUrl") != "" && code.text("tokenUrl") != "" {
+				way("oauth", "type: oauth2_code", "authorize_url: "+scalar(code.text("authorizationUrl")), "token_url: "+scalar(code.text("tokenUrl")),
+					"scopes: auto", settle+"whether refresh tokens change at each use, and whether PKCE is understood",
+					"fields:", "  client_id: { type: string, label: Client ID }", "  client_secret: { type: secret, label: Client secret }")
+			}
+		}
+	}
+	if len(done) == 0 {
+		w.line(2, settle+"how one signs in; the description names no way that is known here")
+		way("token", "type: bearer", "fields:", "  token: { type: secret, label: Access token }")
+	}
+}
