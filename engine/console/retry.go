@@ -138,7 +138,7 @@ func mayRetry(run journal.Run) *refusal {
 // chooseRetry decides where a retry begins.
 func chooseRetry(run journal.Run, state *journal.State, from string) (*journal.Retry, *refusal) {
 	var chosen *journal.Retry
-	ok := true
+	var ok bool
 	switch from {
 	case fromStart:
 		chosen = state.RetryStart()

@@ -142,13 +142,13 @@ func (c *choice) caught() {
 	}, true)
 }
 
-// innermost chooses those of the steps for which is is true that have no other
-// one of them inside, and what followed.
-func (c *choice) innermost(is func(path string, outcome Kind) bool, turns bool) {
+// innermost chooses those of the steps for which meant is true that have no
+// other one of them inside, and what followed.
+func (c *choice) innermost(meant func(path string, outcome Kind) bool, turns bool) {
 	var found []string
 	around := map[string]bool{} // the places with one of them inside
 	for _, path := range c.state.paths {
-		if !is(path, c.state.steps[path].Outcome) {
+		if !meant(path, c.state.steps[path].Outcome) {
 			continue
 		}
 		found = append(found, path)
