@@ -39,7 +39,7 @@ func Import(d *Description, to Target) Imported {
 	m := &importer{
 		to: to, desc: d, tenants: slices.Clone(to.Fields),
 		names: &namer{group: snake(to.Group), taken: map[string]bool{}},
-		types: &typeMaker{taken: map[string]bool{}, made: map[string]string{}},
+		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}},
 	}
 	for _, t := range to.Types {
 		m.types.taken[t] = true
@@ -155,7 +155,7 @@ func (m *importer) group() []byte {
 	var w writer
 	var from []string
 	for _, op := range m.desc.operations {
-		if name := path.Base(op.file); !slices.Contains(from, name) {
+		if name := strings.Join(strings.Fields(path.Base(op.file)), " "); !slices.Contains(from, name) {
 			from = append(from, name)
 		}
 	}
@@ -238,19 +238,23 @@ func label(name string) string {
 }
 
 func (m *importer) baseURL(w *writer, root node) {
+	var all []string
 	for _, s := range root.get("servers").items() {
-		address := s.text("url")
+		at := s.text("url")
 		for _, v := range s.get("variables").keys() {
-			address = strings.ReplaceAll(address, "{"+v+"}", s.get("variables").get(v).text("default"))
+			at = strings.ReplaceAll(at, "{"+v+"}", s.get("variables").get(v).text("default"))
 		}
-		if u, err := url.Parse(address); err == nil && u.Scheme == "https" && u.Host != "" && !strings.Contains(address, "{") {
-			w.line(1, "base_url: ", strings.TrimSuffix(address, "/"))
-			return
-		}
+		all = append(all, at)
 	}
 	if host := root.text("host"); host != "" { // of Swagger 2
-		w.line(1, "base_url: https://", host, strings.TrimSuffix(root.text("basePath"), "/"))
-		return
+		all = append(all, "https://"+host+root.text("basePath"))
+	}
+	for _, at := range all {
+		u, err := url.Parse(at)
+		if err == nil && u.Scheme == "https" && u.Host != "" && !strings.ContainsAny(at, "{} ") {
+			w.line(1, "base_url: ", address(strings.TrimSuffix(at, "/")))
+			return
+		}
 	}
 	w.line(1, settle+"where the service is; the description does not say")
 	w.line(1, "base_url: https://api.example.com")

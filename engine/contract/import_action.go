@@ -85,6 +85,7 @@ func (a answer) inner(depth int) answer {
 	for _, name := range a.names {
 		p := shapeOf(a.props[name])
 		switch {
+		case !identifier.MatchString(name): // no path leads to it
 		case slices.Equal(p.types, []string{"array"}):
 			lists = append(lists, name)
 		case slices.Equal(p.types, []string{"object"}) && len(p.names) > 0 && !beside(name):
@@ -153,7 +154,9 @@ func (a *importing) output() string {
 	return flow([]pair{{word, t}, {"at", a.answer.at}})
 }
 
-func (a *importing) note(text string) { a.notes = append(a.notes, text) }
+func (a *importing) note(text string) {
+	a.notes = append(a.notes, strings.Join(strings.Fields(text), " "))
+}
 
 // parameters adds the inputs that go into the path, the query and headers.
 func (a *importing) parameters() {
@@ -358,7 +361,7 @@ func (a *importing) write(output string) {
 	if scopes := a.op.scopes(); len(scopes) > 0 {
 		w.line(2, "scopes: ", list(scopes[0]))
 	}
-	w.line(2, "request: ", a.op.method, " ", a.op.path)
+	w.line(2, "request: ", address(a.op.method+" "+a.op.path))
 	if name, v := versionOf(a.op); v != "" && v != a.version {
 		w.line(2, "headers: ", flow([]pair{{scalar(name), quoted(v)}}))
 	}

@@ -29,7 +29,7 @@ type named struct {
 func verbs() map[string]string {
 	return map[string]string{
 		"get": "read", "list": "read", "find": "read", "fetch": "read", "search": "read", "retrieve": "read", "read": "read", "lookup": "read",
-		"check": "read", "preview": "read", "export": "read", "download": "read", "count": "read", "filter": "read", "query": "read",
+		"check": "read", "validate": "read", "verify": "read", "preview": "read", "export": "read", "download": "read", "count": "read", "filter": "read", "query": "read",
 		"create": "create", "add": "update", "upload": "create", "generate": "create", "register": "create", "duplicate": "create", "clone": "create", "import": "create",
 		"update": "update", "upsert": "update", "edit": "update", "set": "update", "change": "update", "patch": "update", "replace": "update", "modify": "update",
 		"assign": "update", "attach": "update", "enable": "update", "disable": "update", "pause": "update", "resume": "update", "archive": "update", "merge": "update",
@@ -110,7 +110,8 @@ func (n *namer) verb(o *operation, many, byID bool) string {
 		}
 		return "get"
 	case "PUT", "PATCH":
-		if e := verbs()[first]; e == "update" || e == "send" {
+		switching := first == "enable" || first == "disable" // one of the two, as the body says
+		if e := verbs()[first]; (e == "update" || e == "send") && !switching {
 			return first
 		}
 		return "update"

@@ -15,7 +15,8 @@ type typeMaker struct {
 	made    map[string]string // pointer and direction → name
 	open    []string          // the names being made, from the outside in
 	types   []madeType
-	context string // the action being written, in case a name is taken
+	group   string // the group being written, and
+	context string // its action being written, in case a name is taken
 	direct  int    // how many lists lie between here and the innermost open type
 }
 
@@ -122,7 +123,7 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 	names := []string{name, m.context + name}
 	for _, home := range []string{"/schemas/", "/definitions/"} {
 		if _, after, ok := strings.Cut(s.place(), home); ok && !strings.Contains(after, "/") {
-			names = []string{short(typeName(after)), typeName(after), pascal(after)}
+			names = []string{short(typeName(after)), typeName(after), m.group + short(typeName(after)), pascal(after)}
 		}
 	}
 	id := fmt.Sprint(s.place(), sent)

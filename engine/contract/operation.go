@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // operation is one method of one path.
@@ -26,9 +27,9 @@ func (d *Description) describe(doc *document) {
 	ids := map[string]string{}
 	for _, p := range root.get("paths").keys() {
 		item := root.get("paths").get(p)
-		if !strings.HasPrefix(p, "/") {
+		if !strings.HasPrefix(p, "/") || strings.ContainsFunc(p, blank) {
 			if !strings.HasPrefix(p, "x-") {
-				d.complain(doc.path, "K103", "a path begins with /", "%q is no path", p)
+				d.complain(doc.path, "K103", "a path begins with / and has no blanks", "%q is no path", p)
 			}
 			continue
 		}
@@ -53,6 +54,9 @@ func (d *Description) describe(doc *document) {
 		}
 	}
 }
+
+// blank reports whether a character cannot stand in a path.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // bases returns the paths of the servers an operation is at.
 func bases(places ...node) []string {

@@ -62,6 +62,15 @@ func scalar(s string) string {
 	}, s))
 }
 
+// address returns a path or URL as YAML, in quotes where it could mean
+// something else. It has no blanks.
+func address(s string) string {
+	if strings.ContainsAny(s, "\"'`#&*!|>%@\\") || strings.HasSuffix(s, ":") || strings.ContainsFunc(strings.ReplaceAll(s, " ", ""), blank) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
 func list(values []string) string {
 	var out []string
 	for _, v := range values {
