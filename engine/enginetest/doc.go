@@ -12,6 +12,9 @@
 //	engine_test.go     an engine in this process, and its API
 //	process_test.go    an engine in a process that can be killed
 //
+//	flows_test.go      every shipped flow, from its triggers
+//	failure_test.go    a flow that watches others fail
+//	bench_test.go      runs a second, and the time of a start
 //	kill_test.go       what happens exactly once, at most once, or is asked about
 //	stop_test.go       a stop in the middle of runs loses nothing
 //	lock_test.go       two engines never share a data folder

@@ -63,7 +63,7 @@ ledger:
 	return dir
 }
 
-func write(t *testing.T, dir, name, text string) {
+func write(t testing.TB, dir, name, text string) {
 	t.Helper()
 	file := filepath.Join(dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -84,14 +84,14 @@ func options(dir string, log io.Writer) engine.Options {
 
 // client speaks to an engine that serves, in this process or another one.
 type client struct {
-	t             *testing.T
+	t             testing.TB
 	base, vendors string // the addresses of both listeners
 	token         string
 	stop          func() // stops it in good order; nil of a process. It may be called twice
 }
 
 // serve runs an engine in this process until the test ends or stop is called.
-func serve(t *testing.T, opt engine.Options) *client {
+func serve(t testing.TB, opt engine.Options) *client {
 	t.Helper()
 	e, err := engine.Open(t.Context(), opt)
 	if err != nil {
@@ -162,7 +162,7 @@ func (c *client) api(method, path string, in, out any) int {
 }
 
 // await fails the test if what is not true in time.
-func await(t *testing.T, what string, is func() bool) {
+func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if is() {
@@ -170,6 +170,24 @@ func await(t *testing.T, what string, is func() bool) {
 		}
 	}
 	t.Fatalf("it did not happen in %s: %s", patience, what)
+}
+
+// ended waits until the run that is meant has ended.
+func (c *client) ended(what string, meant func(console.Run) bool) console.Run {
+	c.t.Helper()
+	var found console.Run
+	await(c.t, what+" has ended", func() bool {
+		var runs []console.Run
+		c.api(http.MethodGet, "/runs?limit=200", nil, &runs)
+		for _, r := range runs {
+			if meant(r) && r.Status.HasEnded() {
+				found = c.run(r.ID)
+				return true
+			}
+		}
+		return false
+	})
+	return found
 }
 
 // counts returns how many runs a flow has in each status.

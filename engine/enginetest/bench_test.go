@@ -1,18 +1,11 @@
-package engine_test
+package enginetest_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -20,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"patchbay/connectors"
-	"patchbay/engine"
 	"patchbay/engine/journal"
 )
 
@@ -80,47 +71,30 @@ func BenchmarkWebhookToCall(b *testing.B) {
 }
 
 func webhookToCall(b *testing.B, clients int) {
-	var called atomic.Int64
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_ = body
+		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"id":"1","tags":["a"]}`)
-		called.Add(1)
 	}))
 	defer service.Close()
 	dir := b.TempDir()
 	write(b, dir, "connectors/svc/connector.yaml", benchConnector)
 	write(b, dir, "flows/bench.yaml", benchFlow)
-	write(b, dir, "flows/connections.yaml", "connections: 1\nsvc: { connector: svc, base_url: \""+service.URL+"\", token: \"${{ env.T }}\", signing_secret: \"${{ env.S }}\" }\n")
+	write(b, dir, "flows/connections.yaml", "connections: 1\nsvc: { connector: svc, base_url: \""+service.URL+
+		"\", token: \"${{ env.LEDGER_TOKEN }}\", signing_secret: \"${{ env.LEDGER_SECRET }}\" }\n")
 	var ended atomic.Int64
 	over := make(chan struct{}, 1)
-	e, err := engine.Open(b.Context(), engine.Options{
-		Dir: dir, Builtin: connectors.Files, Logger: slog.New(slog.DiscardHandler),
-		Env: func(name string) (string, bool) { return "secret-" + name, len(name) == 1 },
-		Ended: func(_ *journal.Run, ev journal.Event) {
-			if ev.Status != journal.Succeeded {
-				b.Errorf("run ended %s: %s", ev.Status, ev.Text)
-			}
-			if ended.Add(1) == int64(b.N) {
-				over <- struct{}{}
-			}
-		},
-	})
-	if err != nil {
-		b.Fatal(err)
+	opt := options(dir, io.Discard)
+	opt.Ended = func(_ *journal.Run, ev journal.Event) {
+		if ev.Status != journal.Succeeded {
+			b.Errorf("run ended %s: %s", ev.Status, ev.Text)
+		}
+		if ended.Add(1) == int64(b.N) {
+			over <- struct{}{}
+		}
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	var hooks, base, token string
-	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		done <- e.Serve(ctx, func(people, vendors, t string) {
-			base, hooks, token = "http://"+people, "http://"+vendors, t
-			close(ready)
-		})
-	}()
-	await(b, ready, done)
-	address := addressOf(b, base, token, hooks)
+	c := serve(b, opt)
+	address := c.hook("svc")
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
@@ -128,11 +102,7 @@ func webhookToCall(b *testing.B, clients int) {
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			for {
-				i := next.Add(1) - 1
-				if i >= int64(b.N) {
-					return
-				}
+			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
 				took[i] = deliver(b, client, address, i)
 			}
 		})
@@ -144,33 +114,18 @@ func webhookToCall(b *testing.B, clients int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
 	b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "ack-p50-ms")
 	b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "ack-p99-ms")
-	stop()
-	if err := <-done; err != nil {
-		b.Fatal(err)
-	}
-}
-
-// await waits until an engine serves.
-func await(b *testing.B, ready chan struct{}, done chan error) {
-	b.Helper()
-	select {
-	case <-ready:
-	case err := <-done:
-		b.Fatalf("serve: %v", err)
-	}
+	c.stop()
 }
 
 func deliver(b *testing.B, client *http.Client, address string, i int64) time.Duration {
 	body := fmt.Appendf(nil, `{"type":"changed","event":"e%d","id":"t%d","tags":[" Summer ","VIP"]}`, i, i)
-	mac := hmac.New(sha256.New, []byte("secret-S"))
-	mac.Write(body)
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		b.Error(err)
 		return 0
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
+	req.Header.Set("X-Signature", hmacOf(ledgerSecret, string(body)))
 	began := time.Now()
 	res, err := client.Do(req)
 	if err != nil {
@@ -185,65 +140,23 @@ func deliver(b *testing.B, client *http.Client, address string, i int64) time.Du
 	return time.Since(began)
 }
 
-// addressOf asks for the address of the connection's webhooks.
-func addressOf(b *testing.B, base, token, hooks string) string {
-	b.Helper()
-	s := &served{base: base, token: token}
-	var found []struct {
-		URL        string `json:"url"`
-		Connection string `json:"connection"`
-	}
-	if err := s.fetch(b.Context(), "/addresses", &found); err != nil {
-		b.Fatal(err)
-	}
-	for _, a := range found {
-		if a.Connection == "svc" {
-			return a.URL
-		}
-	}
-	b.Fatalf("no address among %v under %s", found, hooks)
-	return ""
-}
-
-func write(b testing.TB, dir, name, text string) {
-	b.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-}
-
 // BenchmarkStart measures a start with all connectors and flows until both
 // listeners answer, and the memory that is held afterwards.
 func BenchmarkStart(b *testing.B) {
 	var held uint64
 	for range b.N {
-		dir := b.TempDir()
-		if err := os.CopyFS(filepath.Join(dir, "flows"), os.DirFS("../flows")); err != nil {
-			b.Fatal(err)
-		}
+		b.StopTimer()
+		opt := played(b)
+		opt.Sandbox = false
 		b.StartTimer()
-		e, err := engine.Open(b.Context(), engine.Options{Dir: dir, Builtin: connectors.Files, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		ready := make(chan struct{})
-		go func() { done <- e.Serve(ctx, func(_, _, _ string) { close(ready) }) }()
-		await(b, ready, done)
+		c := serve(b, opt)
 		b.StopTimer()
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		held = m.HeapInuse + m.StackInuse
-		stop()
-		if err := <-done; err != nil {
-			b.Fatal(err)
-		}
+		c.stop()
+		b.StartTimer()
 	}
 	b.ReportMetric(float64(held)/(1<<20), "MB-held")
 }
