@@ -227,8 +227,11 @@ func (c *flowCheck) schedule(s *spec.Schedule) *Schedule {
 	if clock, err := time.Parse("15:04", s.Time.Value); err == nil {
 		made.Hour, made.Minute = clock.Hour(), clock.Minute()
 	}
-	if s.Timezone.Given() {
+	switch {
+	case s.Timezone.Given():
 		made.Zone = c.zone(s.Timezone)
+	case s.Time.Given():
+		c.hinted(s.Time, "W108", "timezone: Europe/Paris for the clock on the wall there, or timezone: UTC", "without a time zone, %s is meant in UTC", s.Time.Value)
 	}
 	if s.Cron.Given() {
 		if _, err := cron.ParseStandard(made.Cron); err != nil {
