@@ -36,7 +36,7 @@ connector is new, connector.yaml is written too. Files that exist are never writ
 The result is a beginning: what a description cannot tell is marked "settle" in the files, with the reason. Delete each
 mark once you have decided. What is broken in the description is told, and all else is imported.`,
 		Example: `  patchbay import openapi invoices.json --connector ghl --group invoices
-  patchbay import openapi spec3.json --connector qwilr --group pages --out /tmp/qwilr`,
+  patchbay import openapi spec3.json --connector qwilr --group pages --out drafts/qwilr`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("it is what the service publishes as OpenAPI or Swagger", "FILE is missing")
