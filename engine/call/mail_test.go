@@ -308,7 +308,7 @@ func TestMailRefused(t *testing.T) {
 		token string
 		want  value.Failure
 	}{
-		{"for now", func(p *postOffice) { p.refuse["ada@example.com"] = soft }, "tok-1234", value.Failure{Class: value.ClassTransient, Status: 451, Message: "451 4.7.1 greylisted, come back (ada@example.com)"}},
+		{"not yet", func(p *postOffice) { p.refuse["ada@example.com"] = soft }, "tok-1234", value.Failure{Class: value.ClassTransient, Status: 451, Message: "451 4.7.1 greylisted, come back (ada@example.com)"}},
 		{"for good", func(p *postOffice) { p.refuse["ada@example.com"] = hard }, "tok-1234", value.Failure{Class: value.ClassInvalid, Status: 550, Message: "550 5.1.1 no such mailbox (ada@example.com)"}},
 		{"the message", func(p *postOffice) {
 			p.refuse["data"] = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "looks like spam"}

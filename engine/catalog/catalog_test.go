@@ -165,8 +165,8 @@ func TestFlowAgainstEditedConnector(t *testing.T) {
 	}
 }
 
-// Connections that an edited connector leaves without a field it asks for now
-// stay as they are, and so do the flows that use them.
+// Connections that an edited connector leaves without a field that it has
+// begun to ask for stay as they are, and so do the flows that use them.
 func TestConnectionAgainstEditedConnector(t *testing.T) {
 	b := newBench(t, sound())
 	before := hashes(b.catalog.Live())

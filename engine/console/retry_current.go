@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,55 +14,13 @@ import (
 	"patchbay/engine/value"
 )
 
-// turnNumber is the number of a turn in the path of a step: "each[3].apply".
-var turnNumber = regexp.MustCompile(`\[\d+\]`)
-
-// written returns the path of a step as it stands in the file.
-func written(path string) string { return turnNumber.ReplaceAllString(path, "") }
-
-// place is a step as it stands in its flow.
-type place struct {
-	*program.Step
-
-	of int // how many steps the list has in which it stands
-}
-
-// steps are the steps of a flow and of those it calls, by path.
-type steps map[string]place
-
-func stepsOf(f *program.Flow) steps {
-	s := steps{}
-	s.flow("", f)
-	return s
-}
-
-func (s steps) flow(prefix string, f *program.Flow) {
-	s.list(prefix, f.Steps, f)
-	s.list(prefix+"on_error/", f.OnError, f)
-	s.list(prefix+"finally/", f.Finally, f)
-}
-
-func (s steps) list(prefix string, list []*program.Step, f *program.Flow) {
-	for _, step := range list {
-		path := prefix + step.Path
-		s[path] = place{step, len(list)}
-		s.list(path+".", step.Steps, f)
-		for _, b := range step.Branches {
-			s.list(path+"."+b.Path+".", b.Steps, f)
-		}
-		if called := f.Calls[step.Flow]; step.Kind == program.DoCall && called != nil {
-			s.flow(path+"/", called)
-		}
-	}
-}
-
 // fitsCurrent says why what a run keeps does not make sense in the current
 // version of its flow; nil if it does. kept is the state after the retry.
 func (c *Console) fitsCurrent(ctx context.Context, run journal.Run, flow *program.Flow, chosen *journal.Retry, kept *journal.State) *refusal {
-	now := stepsOf(flow)
+	now := flow.Standings()
 	names := slices.Sorted(maps.Keys(now))
 	for _, path := range chosen.From {
-		p := written(path)
+		p := program.WrittenPath(path)
 		if _, ok := now[p]; !ok && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, p+"/") }) {
 			return conflict(nearest(p, names, "steps"), "the current version of %s has no step %q", flow.ID, p)
 		}
@@ -78,7 +35,7 @@ func (c *Console) fitsCurrent(ctx context.Context, run journal.Run, flow *progra
 	if err != nil {
 		return conflict("--from start keeps nothing", "the version of %s that this run ran on cannot be loaded, so what is kept cannot be compared: %v", flow.ID, err)
 	}
-	return compareKept(stepsOf(original), now, kept)
+	return compareKept(original.Standings(), now, kept)
 }
 
 // missingName returns an input or a var of the flow that a run began without,
@@ -104,11 +61,11 @@ func missingName(flow *program.Flow, kept *journal.State) string {
 }
 
 // compareKept says which kept step is another one in the current version.
-func compareKept(before, now steps, kept *journal.State) *refusal {
+func compareKept(before, now map[string]program.Standing, kept *journal.State) *refusal {
 	for _, path := range kept.Paths() {
 		st, _ := kept.Step(path)
 		for u := path; u != ""; u = journal.Around(u) {
-			was, is := before[written(u)], now[written(u)]
+			was, is := before[program.WrittenPath(u)], now[program.WrittenPath(u)]
 			if was.Step == nil || is.Step == nil || strings.HasSuffix(u, "]") {
 				continue // what the current version lacks is not asked for; a turn is as its loop is
 			}
@@ -117,7 +74,7 @@ func compareKept(before, now steps, kept *journal.State) *refusal {
 					"the run keeps step %s, but in the current version it is %s", u, told)
 			}
 		}
-		is := now[written(path)]
+		is := now[program.WrittenPath(path)]
 		if is.Step == nil || is.Output == nil || st.Outcome != journal.Done || st.Output == nil {
 			continue
 		}
@@ -131,12 +88,12 @@ func compareKept(before, now steps, kept *journal.State) *refusal {
 // differs says what a step is now that was another one; "" if it is the same.
 // A step without an id is found by its position, so that it must be the same in
 // more where another one may have been put before it.
-func differs(was, is place) string {
+func differs(was, is program.Standing) string {
 	before, now := doing(was.Step), doing(is.Step)
 	switch {
 	case before != now:
 		return fmt.Sprintf("%s and not %s", now, before)
-	case is.ID != "" || is.of == was.of:
+	case is.ID != "" || is.Of == was.Of:
 		return ""
 	case is.Name != was.Name:
 		return fmt.Sprintf("%q and not %q", is.Name, was.Name)
