@@ -24,7 +24,7 @@ func newContract(a *app) *cobra.Command {
 		Short: "Hold a connector against the service's own description",
 		Long: `Compares every action of a connector with the service's own description of its API (OpenAPI 3 or Swagger 2, JSON or
 YAML): the request, what is sent and where, what is required, the fields of the answer, the version header, the scopes.
-Nothing is called.
+At the end stands what the description has and no action does. Nothing is called.
 
 What differs is shown with its place in the connector and in the description. A difference that is meant is written in
 the connector, with the reason:  differs: { required.followers: "the service does not ask for it" }`,
@@ -55,6 +55,7 @@ type contractAnswer struct {
 	Intended  int                 `json:"intended"`
 	Unknown   int                 `json:"unknown"`
 	Actions   []contract.Compared `json:"actions"`
+	Coverage  contract.Coverage   `json:"coverage"`
 	Findings  []console.Finding   `json:"findings"` // in the description
 }
 
@@ -74,7 +75,9 @@ func (a *app) contract(id string, paths []string, asJSON, all bool) error {
 	if desc.Operations() == 0 {
 		return a.undescribed(found)
 	}
-	sum := contractAnswer{Connector: c.ID, Actions: contract.Compare(c, desc), Findings: []console.Finding{}}
+	sum := contractAnswer{
+		Connector: c.ID, Actions: contract.Compare(c, desc), Coverage: contract.Cover(c, desc), Findings: []console.Finding{},
+	}
 	for _, one := range sum.Actions {
 		sum.Matched += one.Count(contract.Matched)
 		sum.Differs += one.Count(contract.Differs)
@@ -129,6 +132,20 @@ func (a *app) printContract(sum contractAnswer, all bool) {
 	}
 	fmt.Fprintf(a.Stdout, "%s of %s: %d matched, %d differ, %d differ as intended, %d unknown\n",
 		count(len(sum.Actions), "action"), sum.Connector, sum.Matched, sum.Differs, sum.Intended, sum.Unknown)
+	a.printCoverage(sum.Coverage)
+}
+
+// printCoverage says how many operations there are actions for, and lists the
+// others.
+func (a *app) printCoverage(sum contract.Coverage) {
+	text := fmt.Sprintf("covered %d of %s", sum.Covered, count(sum.Operations, "operation"))
+	if len(sum.Missing) > 0 {
+		text += "; there is no action for"
+	}
+	fmt.Fprintln(a.Stdout, text)
+	for _, op := range sum.Missing {
+		fmt.Fprintf(a.Stdout, "  %s  %s\n", op.Request, printable(op.Theirs))
+	}
 }
 
 // undescribed ends a command whose description describes nothing.

@@ -148,7 +148,7 @@ func (o *operation) at(p string) bool {
 func (d *Description) find(a *program.Action) *operation {
 	var first *operation
 	for _, op := range d.operations {
-		if op.method != a.Method || !op.at(template(whole(a))) && !op.at(template(a.Path)) {
+		if !op.does(a) {
 			continue
 		}
 		if first == nil {

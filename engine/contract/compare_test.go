@@ -50,6 +50,11 @@ func TestCompare(t *testing.T) {
 				fmt.Fprintln(&b, f.Error())
 			}
 			write(&b, contract.Compare(set.Connectors["shop"], desc))
+			cover := contract.Cover(set.Connectors["shop"], desc)
+			fmt.Fprintf(&b, "covered %d of %d\n", cover.Covered, cover.Operations)
+			for _, op := range cover.Missing {
+				fmt.Fprintf(&b, "  not %s in %q\n", op.Request, op.Theirs)
+			}
 			last := len(archive.Files) - 1
 			if *update {
 				archive.Files[last].Data = []byte(b.String())
