@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"patchbay/engine/program"
 	"patchbay/engine/value"
@@ -47,8 +48,11 @@ type placed struct {
 }
 
 // wire returns the value as it goes out: a list that is to be joined as one
-// text.
+// text, a time that is to be counted as a number.
 func (p placed) wire() any {
+	if p.input != nil && p.input.Tick > 0 {
+		return ticks(p.value, p.input.Tick)
+	}
 	list, ok := p.value.([]any)
 	if !ok || p.input == nil || !p.input.Comma {
 		return p.value
@@ -58,6 +62,20 @@ func (p placed) wire() any {
 		texts[i] = paramText(v)
 	}
 	return strings.Join(texts, ",")
+}
+
+// ticks returns a time as a count since 1970. What is no time stays as it is.
+func ticks(v any, tick time.Duration) any {
+	text, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	switch {
+	case err != nil:
+		return v
+	case tick == time.Millisecond:
+		return int(t.UnixMilli())
+	default:
+		return int(t.Unix())
+	}
 }
 
 // param is one name with one value, in the order they are sent.

@@ -3,6 +3,7 @@ package call
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,6 +18,8 @@ func TestRequest(t *testing.T) {
 	list := value.ListOf(text())
 	comma := func(in *program.Input) *program.Input { in.Comma = true; return in }
 	asText := func(in *program.Input) *program.Input { in.AsText = true; return in }
+	ticks := func(tick time.Duration, in *program.Input) *program.Input { in.Tick = tick; return in }
+	moment := value.Of(value.Datetime)
 	line := object("shop.Line", field("sku", text(), "article", "id"), field("count", value.Of(value.Integer).AsOptional()))
 	for _, c := range []struct {
 		name    string
@@ -43,6 +46,16 @@ func TestRequest(t *testing.T) {
 			},
 			given: map[string]any{"expand": []any{"a", "b"}, "n": 10, "f": 1e21, "b": true, "o": map[string]any{"k": []any{1}}},
 			want:  "GET /v1/x?fixed=1&expand=a%2Cb&n=10&f=1000000000000000000000&b=true&filter=%7B%22k%22%3A%5B1%5D%7D\nAccept: application/json\nUser-Agent: patchbay\n",
+		},
+		{
+			name: "times as a count", method: "POST", path: "/x",
+			inputs: []*program.Input{
+				ticks(time.Millisecond, input("from", moment, program.InQuery, "from")), ticks(time.Second, input("to", moment, program.InBody, "to")),
+				input("at", moment, program.InBody, "at"),
+			},
+			given: map[string]any{"from": "2026-06-15T10:00:00.250+02:00", "to": "2026-06-15T08:00:00Z", "at": "2026-06-15T08:00:00Z"},
+			want: "POST /v1/x?from=1781510400250\nAccept: application/json\nContent-Type: application/json\nUser-Agent: patchbay\n" +
+				"\n{\"at\":\"2026-06-15T08:00:00Z\",\"to\":1781510400}",
 		},
 		{
 			name: "a map spread over query and headers", method: "GET", path: "/x",

@@ -128,6 +128,9 @@ func (c *comparison) typed(what string, in *program.Input, p parameter, asText b
 	case list && in.Type.Kind != value.List && in.Type.Kind != value.Any:
 		s = s.items() // one value is a list of one in the query
 	}
+	if in.Tick > 0 {
+		in = counted(in)
+	}
 	if problem := mismatch(in.Type, s, asText, in.AsText, 0); problem != "" {
 		c.differs(what, p.place(), "%s", problem)
 		return
@@ -138,6 +141,11 @@ func (c *comparison) typed(what string, in *program.Input, p parameter, asText b
 // joined returns the input as it goes out where its list is joined by commas.
 func joined(in *program.Input) *program.Input {
 	return &program.Input{Field: value.Field{Name: in.Name, Type: value.Of(value.String)}}
+}
+
+// counted returns the input as it goes out where its time is a count.
+func counted(in *program.Input) *program.Input {
+	return &program.Input{Field: value.Field{Name: in.Name, Type: value.Of(value.Integer)}}
 }
 
 func style(comma bool) string {
@@ -168,6 +176,9 @@ func (c *comparison) inBody(what string, place program.Place, in *program.Input)
 	}
 	if in.Comma && in.Type.Kind == value.List {
 		in = joined(in)
+	}
+	if in.Tick > 0 {
+		in = counted(in)
 	}
 	found, missing, known := s.via(place.Path)
 	switch {

@@ -276,6 +276,9 @@ type Input struct {
 	Place  Place
 	Comma  bool // a list goes out as one text joined by commas
 	AsText bool // numbers and booleans go out as text
+	// Tick is what a time goes out as a count of since 1970, a second or a
+	// millisecond; 0 sends it as it is.
+	Tick time.Duration
 }
 
 // Required reports whether the input must be given.

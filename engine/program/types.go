@@ -2,6 +2,7 @@ package program
 
 import (
 	"slices"
+	"time"
 
 	"patchbay/engine/diag"
 	"patchbay/engine/expr"
@@ -184,6 +185,7 @@ func (t *typeResolver) input(f spec.Field, scope *expr.Scope) *Input {
 		Comma: f.Style.Value == "comma", AsText: f.Wire.Value == "text",
 	}
 	in.Type = in.Type.AsPresent()
+	t.ticks(in, f.Wire)
 	in.Secret = in.Type.Kind == value.SecretText
 	if f.SendAs.Given() {
 		in.Place = t.report.place(f.SendAs)
@@ -195,4 +197,12 @@ func (t *typeResolver) input(f spec.Field, scope *expr.Scope) *Input {
 		}
 	}
 	return in
+}
+
+// ticks reads how a time goes out.
+func (t *typeResolver) ticks(in *Input, wire spec.Text) {
+	ticks := map[string]time.Duration{"seconds": time.Second, "milliseconds": time.Millisecond}
+	if in.Tick = ticks[wire.Value]; in.Tick != 0 && in.Type.Kind != value.Datetime && in.Type.Kind != value.Any {
+		t.report.hinted(wire, "C124", "type: datetime", "only a time is sent as a count of %s", wire.Value)
+	}
 }

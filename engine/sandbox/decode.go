@@ -66,6 +66,8 @@ func (st *stage) input(in *program.Input, req *request) (v any, wrong string) {
 	}
 	texts, isText := found.([]string)
 	switch {
+	case in.Tick > 0:
+		v, wrong = fromTicks(in, found, at)
 	case isText:
 		v, wrong = fromTexts(in, texts, at)
 	case in.Comma || in.AsText:
@@ -135,6 +137,21 @@ func fromTexts(in *program.Input, texts []string, at string) (v any, wrong strin
 		}
 	}
 	return list, ""
+}
+
+// fromTicks reads a time that goes out as a count since 1970.
+func fromTicks(in *program.Input, found any, at string) (v any, wrong string) {
+	texts, isText := found.([]string)
+	n, isNumber := found.(int)
+	if isText && len(texts) == 1 {
+		var err error
+		n, err = strconv.Atoi(texts[0])
+		isNumber = err == nil
+	}
+	if !isNumber {
+		return nil, at + " is " + shown(found) + ", a count since 1970 is expected"
+	}
+	return time.Unix(0, 0).Add(time.Duration(n) * in.Tick).UTC().Format(time.RFC3339Nano), ""
 }
 
 func fromText(t *value.Type, text, at string) (v any, wrong string) {
