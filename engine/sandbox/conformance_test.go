@@ -170,6 +170,8 @@ func (w *exampleRequest) request(t *testing.T) *http.Request {
 			w.put(in.Place, joined(v))
 		case in.AsText:
 			w.put(in.Place, textOf(v))
+		case in.Tick > 0:
+			w.put(in.Place, sinceEpoch(t, v, in.Tick))
 		default:
 			w.put(in.Place, v)
 		}
@@ -284,6 +286,16 @@ func (w *exampleRequest) put(p program.Place, v any) {
 		w.parts[p.Path[0]] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
 	default:
 	}
+}
+
+// sinceEpoch returns a time as a count of ticks since 1970.
+func sinceEpoch(t *testing.T, v any, tick time.Duration) int {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339, textOf(v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(at.UnixNano() / int64(tick))
 }
 
 func asList(v any) []any {

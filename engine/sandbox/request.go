@@ -166,13 +166,22 @@ func (req *request) lookup(in *program.Input) (any, bool) {
 	return texts, len(texts) > 0
 }
 
-// spread returns all of a query or of the headers as a map.
+// spread returns all of a query, of the headers or of a form as a map.
 func (req *request) spread(in program.In) (any, bool) {
 	from := map[string][]string(req.query)
-	if in == program.InHeader {
-		from = req.header
-	}
 	m := map[string]any{}
+	switch in {
+	case program.InHeader:
+		from = req.header
+	case program.InForm:
+		from = req.form
+	case program.InMultipart:
+		from = req.form
+		for name, file := range req.files {
+			m[name] = file
+		}
+	default:
+	}
 	for name, texts := range from {
 		m[name] = strings.Join(texts, ", ")
 	}
