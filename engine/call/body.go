@@ -10,8 +10,10 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
+	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
@@ -107,6 +109,9 @@ type part struct {
 // partsOf returns a value as parts of a multipart body; a list gives several
 // of one name.
 func partsOf(p placed) ([]part, *value.Failure) {
+	if several, ok := p.value.(map[string]any); ok && spreads(p.place) {
+		return partsOfEach(several)
+	}
 	if list, ok := p.wire().([]any); ok {
 		var out []part
 		for _, v := range list {
@@ -128,6 +133,22 @@ func partsOf(p placed) ([]part, *value.Failure) {
 		out[i] = part{name: q.name, text: q.text}
 	}
 	return out, f
+}
+
+// partsOfEach gives one part for each entry of a map, under its own name.
+func partsOfEach(several map[string]any) ([]part, *value.Failure) {
+	var out []part
+	for _, name := range slices.Sorted(maps.Keys(several)) {
+		if several[name] == nil {
+			continue
+		}
+		parts, f := partsOf(placed{place: program.Place{In: program.InMultipart, Path: []string{name}}, value: several[name]})
+		if f != nil {
+			return nil, f
+		}
+		out = append(out, parts...)
+	}
+	return out, nil
 }
 
 // fileOf returns a value that is a file, or an object that tells one: name,

@@ -120,6 +120,18 @@ func TestRequest(t *testing.T) {
 				"--patchbay-a--\r\n",
 		},
 		{
+			name: "files under names of their own", method: "POST", path: "/upload",
+			inputs: []*program.Input{input("files", value.MapOf(value.Of(value.FileKind)), program.InMultipart, "*")},
+			given: map[string]any{"files": map[string]any{
+				"b": value.File{Name: "b.txt", ContentType: "text/plain", Data: []byte("B")}, "a": value.File{Name: "a.txt", ContentType: "text/plain", Data: []byte("A")},
+			}},
+			want: "POST /v1/upload\nAccept: application/json\n" +
+				"Content-Type: multipart/form-data; boundary=patchbay-a\nUser-Agent: patchbay\n\n" +
+				"--patchbay-a\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nA\r\n" +
+				"--patchbay-a\r\nContent-Disposition: form-data; name=\"b\"; filename=\"b.txt\"\r\nContent-Type: text/plain\r\n\r\nB\r\n" +
+				"--patchbay-a--\r\n",
+		},
+		{
 			name: "multipart with a list, a joined one and a form value", method: "POST", path: "/upload",
 			inputs: []*program.Input{
 				input("tags", list, program.InMultipart, "tag"), comma(input("ids", list, program.InMultipart, "ids")), input("note", text(), program.InForm, "note"),
