@@ -46,6 +46,7 @@ var before = map[string]string{
 // given are inputs whose examples are not those of a record of the fixtures,
 // or are.
 var given = map[string]map[string]any{
+	"ghl.forms.upload_files":   {"files": map[string]any{"cfContract_1": value.File{Name: "a.pdf", Data: []byte("%PDF-")}}},
 	"qwilr.create_tax":         {"id": "vat-5"},
 	"slack.find_user_by_email": {"email": "grace@harbourlane.example.com"},
 }
@@ -145,13 +146,13 @@ type exampleRequest struct {
 	path  string
 	query url.Values
 	body  map[string]any
-	parts map[string]value.File
+	parts map[string]any // text or a file
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
-	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]value.File{}
+	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]any{}
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
@@ -230,12 +231,8 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	switch {
 	case len(w.parts) > 0:
 		m := multipart.NewWriter(&body)
-		for name, f := range w.parts {
-			p, err := m.CreateFormFile(name, f.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _ = p.Write(f.Data)
+		for name, v := range w.parts {
+			part(t, m, name, v)
 		}
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
@@ -256,6 +253,25 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	maps.Copy(req.Header, header)
 	w.authorize(req)
 	return req
+}
+
+// part writes one part of a form: a file, or anything else as text.
+func part(t *testing.T, m *multipart.Writer, name string, v any) {
+	t.Helper()
+	f, isFile := v.(value.File)
+	if !isFile {
+		if err := m.WriteField(name, textOf(v)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	p, err := m.CreateFormFile(name, f.Name)
+	if err == nil {
+		_, err = p.Write(f.Data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (w *exampleRequest) authorize(req *http.Request) {
@@ -283,7 +299,11 @@ func (w *exampleRequest) put(p program.Place, v any) {
 			value.Put(w.body, p.Path, v)
 		}
 	case program.InMultipart:
-		w.parts[p.Path[0]] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
+		several, ok := v.(map[string]any)
+		if !ok || p.Path[0] != "*" {
+			several = map[string]any{p.Path[0]: v}
+		}
+		maps.Copy(w.parts, several)
 	default:
 	}
 }
