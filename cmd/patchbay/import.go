@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -125,7 +125,12 @@ func (a *app) target(connector, group, out string) (contract.Target, error) {
 	for _, f := range c.Fields {
 		to.Fields = append(to.Fields, f.Name)
 	}
-	to.Types = slices.Sorted(maps.Keys(c.Types))
+	for name := range c.Types {
+		if !strings.Contains(name, ".") { // those of other groups are out of sight
+			to.Types = append(to.Types, name)
+		}
+	}
+	slices.Sort(to.Types)
 	return to, nil
 }
 

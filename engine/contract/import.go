@@ -17,7 +17,7 @@ type Target struct {
 	Group     string   // the group the actions go into
 	New       bool     // there is no such connector yet: connector.yaml is written too
 	Fields    []string // of a connection of the connector there is
-	Types     []string // the names of types it has already
+	Types     []string // the names of the types of connector.yaml, which the group sees too
 }
 
 // Imported is what an import has written.

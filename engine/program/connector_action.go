@@ -13,28 +13,28 @@ import (
 )
 
 // actions checks the actions of connector.yaml or one group file.
-func (c *connectorCheck) actions(part *spec.Connector) {
+func (c *connectorCheck) actions() {
 	var headers []spec.Entry
 	if c.main.API != nil {
 		headers = c.main.API.Headers
 	}
-	for _, a := range part.Actions {
-		name := grouped(part, a.Name)
+	for _, a := range c.part.Actions {
+		name := grouped(c.part, a.Name.Value)
 		if _, ok := c.made.Action(name); ok {
-			c.hinted(a.Name, "C201", "give this one another name", "there are two actions %q", name)
-			continue
+			continue // of two files of one group one has the wrong name, which has been told
 		}
-		action := c.action(name, a, slices.Concat(headers, part.Headers, a.Headers))
+		action := c.action(name, a, slices.Concat(headers, c.part.Headers, a.Headers))
 		c.made.byName[name] = action
 		c.made.Actions = append(c.made.Actions, action)
 	}
 }
 
-func grouped(part *spec.Connector, name spec.Text) string {
+// grouped returns the name inside the connector of what a file calls name.
+func grouped(part *spec.Connector, name string) string {
 	if part.Group.Given() {
-		return part.Group.Value + "." + name.Value
+		return part.Group.Value + "." + name
 	}
-	return name.Value
+	return name
 }
 
 func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entry) *Action {
