@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +26,7 @@ func newImport(a *app) *cobra.Command {
 }
 
 func newImportOpenAPI(a *app) *cobra.Command {
-	var connector, group, out string
+	var connector, group, out, scopes string
 	c := &cobra.Command{
 		Use:   "openapi FILE…",
 		Short: "Write a group of actions from OpenAPI or Swagger files",
@@ -45,18 +45,19 @@ mark once you have decided. What is broken in the description is told, and all e
 		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.importOpenAPI(args, connector, group, out)
+			return a.importOpenAPI(args, connector, group, out, scopes)
 		},
 	}
 	c.Flags().StringVar(&connector, "connector", "", "the id of the connector")
 	c.Flags().StringVar(&group, "group", "", "the group the actions go into")
 	c.Flags().StringVar(&out, "out", "", "the folder to write to (default connectors/<id> in the workspace)")
+	c.Flags().StringVar(&scopes, "scopes", "", "a Markdown table of scopes with METHOD /path, for operations that name none")
 	return c
 }
 
 var idForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-func (a *app) importOpenAPI(paths []string, connector, group, out string) error {
+func (a *app) importOpenAPI(paths []string, connector, group, out, scopes string) error {
 	for _, given := range []struct{ flag, value string }{{"--connector", connector}, {"--group", group}} {
 		if !idForm.MatchString(given.value) {
 			return usagef("small letters, digits and underscores, as in  --connector ghl --group invoices", "%s cannot be %q", given.flag, given.value)
@@ -75,6 +76,15 @@ func (a *app) importOpenAPI(paths []string, connector, group, out string) error 
 	to, err := a.target(connector, group, out)
 	if err != nil {
 		return err
+	}
+	if scopes != "" {
+		table, err := os.ReadFile(scopes)
+		if err != nil {
+			return usagef("", "the table of scopes: %v", err)
+		}
+		if to.Scopes = contract.ReadScopes(table); len(to.Scopes) == 0 {
+			return usagef("a row has the scope and the operation, as in  | orders.write | POST /orders |", "%s has no table of scopes", scopes)
+		}
 	}
 	made := contract.Import(desc, to)
 	for _, f := range made.Files {
@@ -125,7 +135,12 @@ func (a *app) target(connector, group, out string) (contract.Target, error) {
 	for _, f := range c.Fields {
 		to.Fields = append(to.Fields, f.Name)
 	}
-	to.Types = slices.Sorted(maps.Keys(c.Types))
+	for name := range c.Types {
+		if !strings.Contains(name, ".") { // those of other groups are out of sight
+			to.Types = append(to.Types, name)
+		}
+	}
+	slices.Sort(to.Types)
 	return to, nil
 }
 

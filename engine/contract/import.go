@@ -2,6 +2,7 @@ package contract
 
 import (
 	"cmp"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -17,7 +18,8 @@ type Target struct {
 	Group     string   // the group the actions go into
 	New       bool     // there is no such connector yet: connector.yaml is written too
 	Fields    []string // of a connection of the connector there is
-	Types     []string // the names of types it has already
+	Types     []string // the names of the types of connector.yaml, which the group sees too
+	Scopes    Scopes   // what the description does not say of scopes
 }
 
 // Imported is what an import has written.
@@ -36,34 +38,9 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Import writes the operations of a description as a group of a connector.
 func Import(d *Description, to Target) Imported {
-	m := &importer{
-		to: to, desc: d, tenants: slices.Clone(to.Fields),
-		names: &namer{group: snake(to.Group), taken: map[string]bool{}},
-		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}},
-	}
-	for _, t := range to.Types {
-		m.types.taken[t] = true
-	}
-	if to.New && m.uses("locationId", "location_id", "altId") {
-		m.tenants = append(m.tenants, "locationId")
-	}
-	for _, t := range m.tenants {
-		m.names.tenants = append(m.names.tenants, snake(t))
-	}
-	m.version = m.usual()
-	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(o.scopes()) > 0 })
+	m := newImporter(d, to)
+	all := m.named()
 	var out Imported
-	// Names are given to short paths first: what a vendor adds below a path
-	// later does not change them.
-	var all []*importing
-	for _, op := range d.operations {
-		all = append(all, m.begin(op))
-	}
-	for _, a := range slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
-		return cmp.Or(cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
-	}) {
-		a.named = m.names.of(a.op, a.answer.many)
-	}
 	for _, a := range all {
 		a.finish()
 		out.Actions++
@@ -87,16 +64,107 @@ func Import(d *Description, to Target) Imported {
 	return out
 }
 
+// newImporter looks at what the operations of a description have in common.
+func newImporter(d *Description, to Target) *importer {
+	m := &importer{
+		to: to, desc: d, tenants: slices.Clone(to.Fields), titles: map[string]int{},
+		names: &namer{group: slices.DeleteFunc(wordsOf(to.Group), func(w string) bool { return w == "api" }), taken: map[string]bool{}},
+		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}, roots: map[string]string{}, same: map[string]string{}},
+	}
+	for _, t := range to.Types {
+		m.types.taken[t] = true
+	}
+	if to.New && m.uses("locationId", "location_id", "altId") {
+		m.tenants = append(m.tenants, "locationId")
+	}
+	for _, t := range m.tenants {
+		m.names.tenants = append(m.names.tenants, snake(t))
+	}
+	m.names.noise = m.noise()
+	m.version = m.usual()
+	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(m.scopesOf(o)) > 0 })
+	return m
+}
+
+// noise returns the runs of words that say nothing in this group: its own
+// name, and the word that most paths begin with.
+func (m *importer) noise() [][]string {
+	count := map[string]int{}
+	for _, op := range m.desc.operations {
+		if segments, _ := m.names.segments(op.path); len(segments) > 0 {
+			count[segments[0]]++
+		}
+	}
+	out := [][]string{m.names.group}
+	for _, segment := range slices.Sorted(maps.Keys(count)) {
+		if len(count) > 1 && 3*count[segment] < 2*len(m.desc.operations) {
+			continue
+		}
+		m.names.root = segment
+		if said := strings.Split(segment, "_"); len(said) > 1 {
+			out = append(out, said, said[:2])
+		} else {
+			out = append(out, said)
+		}
+	}
+	return slices.DeleteFunc(out, func(run []string) bool { return len(run) == 0 })
+}
+
+// named names the operations, and the types that their answers are made of.
+func (m *importer) named() []*importing {
+	var all []*importing
+	var said []*saying
+	for _, op := range m.desc.operations {
+		a := m.begin(op)
+		a.says = m.names.say(op, a.answer)
+		all, said = append(all, a), append(said, a.says)
+	}
+	// Names are given to short paths first: what a vendor adds below a path
+	// later does not change them. What is deprecated comes last.
+	order := slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
+		return cmp.Or(late(a.op)-late(b.op), cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
+	})
+	for _, a := range order {
+		a.named = m.names.of(a.says, said)
+		m.titles[titleKey(a.op, requestOf(a.op.text("summary"), a.named.verb))]++
+	}
+	// The thing itself is what one gets; what comes back from changing it has
+	// its own name where it is not the same.
+	slices.SortStableFunc(order, func(a, b *importing) int { return cmp.Compare(rank(a.named.verb), rank(b.named.verb)) })
+	for _, a := range order {
+		m.types.reserve(a.result(), a.resultNames())
+	}
+	for _, a := range order {
+		a.prepare()
+	}
+	return all
+}
+
+func late(op *operation) int {
+	if op.yes("deprecated") {
+		return 1
+	}
+	return 0
+}
+
+func rank(verb string) int {
+	if i := slices.Index([]string{"get", "list", "search", "create", "update", "upsert"}, verb); i >= 0 {
+		return i
+	}
+	return 9
+}
+
 // importer is a group on its way from a description to a file.
 type importer struct {
 	to      Target
 	desc    *Description
 	names   *namer
 	types   *typeMaker
-	tenants []string // the fields of the connection that inputs are bound to
-	version string   // of most operations
-	header  string   // the name of the header that says it
-	scoped  bool     // some operations have scopes
+	tenants []string       // the fields of the connection that inputs are bound to
+	version string         // of most operations
+	header  string         // the name of the header that says it
+	scoped  bool           // some operations have scopes
+	titles  map[string]int // how many operations are called so
 	actions writer
 }
 
@@ -226,15 +294,6 @@ func (m *importer) connector() []byte {
 	w.line(0, settle+"which rate limits the service has; then add them as limits:")
 	w.line(0, settle+"which answers are errors of which class; what is not said follows the HTTP status")
 	return []byte(w.b.String())
-}
-
-// label returns a name as people read it: "locationId" is "Location id".
-func label(name string) string {
-	words := strings.ReplaceAll(snake(name), "_", " ")
-	if words == "" {
-		return name
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 func (m *importer) baseURL(w *writer, root node) {

@@ -1,9 +1,12 @@
 package contract
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"patchbay/engine/value"
 )
@@ -14,6 +17,8 @@ type typeMaker struct {
 	taken   map[string]bool
 	made    map[string]string // pointer and direction → name
 	open    []string          // the names being made, from the outside in
+	roots   map[string]string // pointer → the name kept for what an operation brings
+	same    map[string]string // the fields of a type and its direction → its name
 	types   []madeType
 	group   string // the group being written, and
 	context string // its action being written, in case a name is taken
@@ -79,17 +84,23 @@ func (m *typeMaker) element(s shape, name string, sent bool, depth int) string {
 }
 
 func (m *typeMaker) text(s shape, sent bool) []pair {
+	example := plain(s.get("example"))
 	switch {
 	case s.format == "binary":
 		return kind(value.FileKind)
-	case s.format == "date-time":
+	case s.format == "date-time" && (example == "" || isTime(time.RFC3339, example)):
 		return kind(value.Datetime)
-	case s.format == "date":
+	case s.format == "date" && (example == "" || isTime(time.DateOnly, example)):
 		return kind(value.Date)
-	case len(s.enum) > 0 && len(s.enum) <= 40 && sent && !slices.Contains(s.enum, ""):
+	case len(s.enum) > 0 && len(s.enum) <= 40 && !slices.Contains(s.enum, "") && (sent || !slices.ContainsFunc(s.enum, func(w string) bool { return strings.Contains(w, ",") })):
 		return []pair{{"type", "enum"}, {"values", list(s.enum)}}
 	}
 	return kind(value.String)
+}
+
+func isTime(layout, s string) bool {
+	_, err := time.Parse(layout, s)
+	return err == nil
 }
 
 // alternatives returns what is true of every alternative, any where that is
@@ -127,6 +138,11 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 		}
 	}
 	id := fmt.Sprint(s.place(), sent)
+	if root := m.roots[s.place()]; root != "" && !sent {
+		names = []string{root}
+		delete(m.taken, root)
+		delete(m.roots, s.place())
+	}
 	if made, ok := m.made[id]; ok {
 		if i := slices.Index(m.open, made); i >= 0 && m.direct == 0 {
 			return kind(value.Any) // it would contain itself
@@ -142,7 +158,41 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 	fields := m.fields(s, name, sent, depth)
 	m.open, m.direct = m.open[:len(m.open)-1], outside
 	m.types[at].fields = fields
-	return []pair{{"type", name}}
+	return []pair{{"type", m.merged(id, name, at, sent)}}
+}
+
+// merged returns the name of a type that has the same fields as the one just
+// made, which is then dropped, else its own name.
+func (m *typeMaker) merged(id, name string, at int, sent bool) string {
+	var b strings.Builder
+	for _, f := range m.types[at].fields {
+		b.WriteString(f.name + flow(f.pairs) + "\n")
+	}
+	key := fmt.Sprint(sent, b.String())
+	twin, ok := m.same[key]
+	if !ok || at != len(m.types)-1 {
+		m.same[key] = name
+		return name
+	}
+	m.types = m.types[:at]
+	delete(m.taken, name)
+	m.made[id] = twin
+	return twin
+}
+
+// reserve keeps the first free one of some names for the type of a schema that
+// an operation brings.
+func (m *typeMaker) reserve(s shape, names []string) {
+	place := s.place()
+	if place == "" || len(s.names) == 0 || !slices.Equal(s.types, []string{"object"}) || m.roots[place] != "" {
+		return
+	}
+	for _, name := range names {
+		if _, reserved := value.KindOf(name); name != "" && !reserved && !m.taken[name] {
+			m.roots[place], m.taken[name] = name, true
+			return
+		}
+	}
 }
 
 // unused returns the first of the names that no other type has.
@@ -200,7 +250,7 @@ func (m *typeMaker) fields(s shape, name string, sent bool, depth int) []field {
 		if !required || !sent && f.name != "id" {
 			f.pairs = append(f.pairs, pair{"optional", "true"})
 		}
-		f.pairs = append(f.pairs, describing(p)...)
+		f.pairs = append(f.pairs, describing(p, prop, f.pairs[0].value)...)
 		out = append(out, f)
 	}
 	return out
@@ -226,13 +276,49 @@ func fieldName(prop string, s shape, sent bool, taken map[string]bool) string {
 }
 
 // describing returns the keys that tell people about a field.
-func describing(s shape) []pair {
+func describing(s shape, name, kind string) []pair {
 	var out []pair
-	if help := sentence(s.text("description")); help != "" {
+	if help := telling(s.text("description"), name); help != "" {
 		out = append(out, pair{"help", scalar(help)})
+	}
+	if example := exampleOf(s, name, kind); example != "" {
+		out = append(out, pair{"example", example})
 	}
 	if s.yes("deprecated") {
 		out = append(out, pair{"deprecated", "the service says so"})
 	}
 	return out
 }
+
+// private are words in the names of fields whose examples are not repeated.
+var private = regexp.MustCompile(`(?i)token|secret|passw|authorization|api_?key|signature|credential|ssn|iban|cvv|card_?number|private`)
+
+// exampleOf returns the example of a description as YAML, "" for none, for one
+// that is not of the type, and for what looks like a secret.
+func exampleOf(s shape, name, kind string) string {
+	n := s.get("example")
+	if !n.exists() || private.MatchString(name) {
+		return ""
+	}
+	switch text := plain(n); kind {
+	case "string":
+		if _, ok := n.v.(string); ok && text != "" && text != "string" && len(text) <= 60 && !strings.ContainsAny(text, "\n{<") && !strings.Contains(text, "Bearer ") {
+			return scalar(text)
+		}
+	case "datetime":
+		return quoted(text)
+	case "date":
+		return quoted(text)
+	case "number":
+		if _, ok := n.v.(json.Number); ok && numberForm.MatchString(text) {
+			return text
+		}
+	case "integer":
+		if _, ok := n.v.(json.Number); ok && numberForm.MatchString(text) && !strings.Contains(text, ".") {
+			return text
+		}
+	}
+	return ""
+}
+
+var numberForm = regexp.MustCompile(`^-?\d{1,15}(\.\d{1,6})?$`)

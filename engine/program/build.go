@@ -253,7 +253,7 @@ func hashFiles(files []File) string {
 func (b *builder) table(file *tableFile) {
 	t := file.spec
 	r := &report{list: &b.set.Findings, failed: b.unsound.tables[t.ID], lost: file.lost}
-	types := newTypes(r, "", nil)
+	types := newTypes(r, "")
 	row := &value.Type{Kind: value.Object, Name: "a row of the table " + t.ID, Fields: types.fields(t.Fields)}
 	shape := &TableShape{ID: t.ID, Name: t.Name.Value, Description: t.Description.Value, Row: row, Keep: r.duration(t.Keep)}
 	for _, k := range t.Key {

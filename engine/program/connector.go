@@ -24,7 +24,7 @@ type Connector struct {
 	Test     *Test    // how a connection is tried, nil for none
 	Limits   []*Limit
 	Errors   []*ErrorRule
-	Types    map[string]*value.Type // by the name in the file
+	Types    map[string]*value.Type // "ContactEvent" of connector.yaml, "contacts.Contact" of a group
 	Actions  []*Action              // in the order of the files
 	Triggers []*Trigger
 	Webhooks *Webhooks // nil where the vendor delivers none
@@ -331,6 +331,8 @@ type Paginate struct {
 	SizeAt   Place
 	SizeText bool
 	Next     []string // from the root of the answer, or from the last item for last_item
+	AndParam Place    // where the second half of a position goes; zero for none
+	AndNext  []string // where that half comes from, as Next
 	Total    []string
 	More     []string
 	StopWhen *expr.Code
@@ -396,22 +398,24 @@ type Verify struct {
 
 // Sandbox is how the vendor is played.
 type Sandbox struct {
-	Stores  map[string]*SandboxStore  // by type name
+	Stores  map[string]*SandboxStore  // by name
 	Actions map[string]*SandboxAction // by action name
 	Error   *Value                    // over status, message, class; nil for {"message": …}
 }
 
 // SandboxStore is what the played vendor has at first.
 type SandboxStore struct {
-	Name  string
+	Name  string // of the type of its records, "contacts.Contact" where that is a group's
 	ID    string // the key of the id in the wire form
 	Items []any  // in the wire form
+
+	pos diag.Pos
 }
 
 // SandboxAction is how an action is answered.
 type SandboxAction struct {
-	Does     string // list, first, create, merge, upsert, delete, answer
-	Store    string
+	Does     string        // list, first, create, merge, upsert, delete, answer
+	Store    *SandboxStore // nil for none
 	Answer   *Value
 	Where    *expr.Code
 	Set      *Value // an object

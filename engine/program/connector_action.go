@@ -13,28 +13,28 @@ import (
 )
 
 // actions checks the actions of connector.yaml or one group file.
-func (c *connectorCheck) actions(part *spec.Connector) {
+func (c *connectorCheck) actions() {
 	var headers []spec.Entry
 	if c.main.API != nil {
 		headers = c.main.API.Headers
 	}
-	for _, a := range part.Actions {
-		name := grouped(part, a.Name)
+	for _, a := range c.part.Actions {
+		name := grouped(c.part, a.Name.Value)
 		if _, ok := c.made.Action(name); ok {
-			c.hinted(a.Name, "C201", "give this one another name", "there are two actions %q", name)
-			continue
+			continue // of two files of one group one has the wrong name, which has been told
 		}
-		action := c.action(name, a, slices.Concat(headers, part.Headers, a.Headers))
+		action := c.action(name, a, slices.Concat(headers, c.part.Headers, a.Headers))
 		c.made.byName[name] = action
 		c.made.Actions = append(c.made.Actions, action)
 	}
 }
 
-func grouped(part *spec.Connector, name spec.Text) string {
+// grouped returns the name inside the connector of what a file calls name.
+func grouped(part *spec.Connector, name string) string {
 	if part.Group.Given() {
-		return part.Group.Value + "." + name.Value
+		return part.Group.Value + "." + name
 	}
-	return name.Value
+	return name
 }
 
 func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entry) *Action {
@@ -293,6 +293,7 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 		}
 	}
 	c.nextPage(p, out)
+	c.secondHalf(p, out)
 	if p.Total.Given() {
 		out.Total = c.answerPath(p.Total)
 	}
@@ -302,12 +303,33 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 	return out
 }
 
+// nextPath reads where a position comes from: a path in the last item, or in
+// the answer.
+func (c *connectorCheck) nextPath(t spec.Text, style string) []string {
+	if style == "last_item" {
+		return value.SplitPath(strings.TrimPrefix(strings.TrimPrefix(t.Value, "item"), "."))
+	}
+	return c.answerPath(t)
+}
+
+// secondHalf reads the second value of a position.
+func (c *connectorCheck) secondHalf(p *spec.Paginate, out *Paginate) {
+	if p.And == nil {
+		return
+	}
+	if out.Style != "cursor" && out.Style != "last_item" {
+		c.hinted(p.Type, "C243", "type: cursor, or last_item", "pages of the type %s have one position, so there is no and", out.Style)
+		return
+	}
+	if p.And.Param.Given() && p.And.Next.Given() {
+		out.AndParam, out.AndNext = c.place(p.And.Param), c.nextPath(p.And.Next, out.Style)
+	}
+}
+
 func (c *connectorCheck) nextPage(p *spec.Paginate, out *Paginate) {
 	switch {
-	case p.Next.Given() && out.Style == "last_item":
-		out.Next = value.SplitPath(strings.TrimPrefix(strings.TrimPrefix(p.Next.Value, "item"), "."))
 	case p.Next.Given():
-		out.Next = c.answerPath(p.Next)
+		out.Next = c.nextPath(p.Next, out.Style)
 	case out.Style == "cursor" || out.Style == "last_item":
 		c.hinted(p.Type, "C242", "next: body.meta.next_cursor", "pages of the type %s need to know where the next position comes from", out.Style)
 	case out.Style == "link":

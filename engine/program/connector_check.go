@@ -1,6 +1,8 @@
 package program
 
 import (
+	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -14,14 +16,16 @@ import (
 )
 
 // connectorCheck is a connector on its way from its files to a [Connector].
+// Each group is checked by a copy of its own, which sees the types of its file.
 type connectorCheck struct {
 	report
-	opt   Options
-	files map[string][]byte // by the path inside the folder
-	main  *spec.Connector
-	parts []*spec.Connector // main first, then the group files
-	types *typeResolver
-	made  *Connector
+	opt    Options
+	files  map[string][]byte // by the path inside the folder
+	main   *spec.Connector
+	groups []*spec.Connector
+	part   *spec.Connector // the file being checked: main, or a group's
+	types  *typeResolver   // of part
+	made   *Connector
 
 	// scopes of the expressions of a connector
 	connection *expr.Scope // connection
@@ -81,10 +85,10 @@ func (c *connectorCheck) read(folder string, files []File) {
 		switch {
 		case part == nil:
 		case path.Base(f.Path) == "connector.yaml":
-			c.main = part
-			c.parts = append([]*spec.Connector{part}, c.parts...)
+			c.main, c.part = part, part
 		default:
-			c.parts = append(c.parts, part)
+			c.groupName(part)
+			c.groups = append(c.groups, part)
 		}
 	}
 	c.made = &Connector{ID: folder, Files: c.files, byName: map[string]*Action{}}
@@ -94,6 +98,20 @@ func (c *connectorCheck) read(folder string, files []File) {
 			Message: "the folder has no connector.yaml", Hint: "a connector begins with the file connector.yaml, whose first line is connector: 1",
 		})
 	}
+}
+
+// groupName checks that the file of a group bears the group's name.
+func (c *connectorCheck) groupName(part *spec.Connector) {
+	name := strings.TrimSuffix(path.Base(part.File), ".yaml")
+	if !part.Group.Given() || part.Group.Value == name {
+		return
+	}
+	c.add(diag.Finding{
+		Pos: part.Group.Pos, Width: width(part.Group.Value), Code: "C107",
+		Message: fmt.Sprintf("the group is %q, but its file is %s.yaml", part.Group.Value, name),
+		Hint:    fmt.Sprintf("the file of a group bears the group's name: name it %s.yaml, or say  group: %s", part.Group.Value, name),
+		Fix:     replacement(part.Group.Pos, width(part.Group.Value), name, false),
+	})
 }
 
 func (c *connectorCheck) all(folder string) {
@@ -106,20 +124,49 @@ func (c *connectorCheck) all(folder string) {
 		c.made.Name = folder
 	}
 	c.api()
-	c.allTypes()
+	c.ownTypes()
 	c.connectionShape()
 	c.scopes()
 	c.made.Limits = c.limits(m.Limits)
 	c.made.Errors = c.errorRules(m.Errors)
-	for _, part := range c.parts {
-		c.actions(part)
+	parts := []*connectorCheck{c}
+	for _, g := range c.groups {
+		parts = append(parts, c.group(g))
 	}
-	for _, part := range c.parts {
-		c.triggers(part)
+	c.made.Sandbox = &Sandbox{Stores: map[string]*SandboxStore{}, Actions: map[string]*SandboxAction{}}
+	for _, do := range []func(*connectorCheck){
+		(*connectorCheck).actions, (*connectorCheck).triggers, (*connectorCheck).sandboxStores, (*connectorCheck).sandboxActions,
+	} {
+		for _, part := range parts {
+			do(part)
+			c.failed = c.failed || part.failed
+		}
 	}
 	c.test()
 	c.webhooks()
-	c.sandbox()
+}
+
+// group returns the check of one group's file.
+func (c *connectorCheck) group(part *spec.Connector) *connectorCheck {
+	g := *c
+	g.part = part
+	g.types = newTypes(&g.report, c.made.ID+"."+part.Group.Value)
+	g.types.outer, g.types.elsewhere = c.types, c.groupOfType
+	g.types.declare(part.Types)
+	for name, t := range g.types.named {
+		c.made.Types[part.Group.Value+"."+name] = t
+	}
+	return &g
+}
+
+// groupOfType returns the first group that declares a type of that name.
+func (c *connectorCheck) groupOfType(name string) string {
+	for _, g := range c.groups {
+		if slices.ContainsFunc(g.Types, func(e spec.TypeEntry) bool { return e.Name.Value == name }) {
+			return g.Group.Value
+		}
+	}
+	return ""
 }
 
 func (c *connectorCheck) api() {
@@ -144,13 +191,11 @@ func (c *connectorCheck) api() {
 	}
 }
 
-func (c *connectorCheck) allTypes() {
-	var entries []spec.TypeEntry
-	for _, part := range c.parts {
-		entries = append(entries, part.Types...)
-	}
-	c.types = newTypes(&c.report, c.made.ID, entries)
-	c.made.Types = c.types.named
+func (c *connectorCheck) ownTypes() {
+	c.types = newTypes(&c.report, c.made.ID)
+	c.types.elsewhere = c.groupOfType
+	c.types.declare(c.main.Types)
+	c.made.Types = maps.Clone(c.types.named)
 }
 
 func (c *connectorCheck) connectionShape() {

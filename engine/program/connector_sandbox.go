@@ -1,45 +1,64 @@
 package program
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
 )
 
-// sandbox checks how the vendor is played.
-func (c *connectorCheck) sandbox() {
-	made := &Sandbox{Stores: map[string]*SandboxStore{}, Actions: map[string]*SandboxAction{}}
-	for _, part := range c.parts {
-		if part.Sandbox == nil {
-			continue
-		}
-		for _, e := range part.Sandbox.Store {
-			c.sandboxStore(made, e)
-		}
-		if part.Sandbox.Error != nil {
-			made.Error = c.template(part.Sandbox.Error, expr.NewScope(
-				value.Field{Name: "status", Type: value.Of(value.Integer)},
-				value.Field{Name: "message", Type: value.Of(value.String)},
-				value.Field{Name: "class", Type: value.Of(value.String)},
-			), nil)
-		}
+// sandboxStores checks what the played vendor has at first.
+func (c *connectorCheck) sandboxStores() {
+	if c.part.Sandbox == nil {
+		return
 	}
-	for _, part := range c.parts {
-		if part.Sandbox == nil {
-			continue
-		}
-		for _, a := range part.Sandbox.Actions {
-			c.sandboxAction(made, part, a)
-		}
+	for _, e := range c.part.Sandbox.Store {
+		c.sandboxStore(e)
 	}
-	c.made.Sandbox = made
+	form := c.part.Sandbox.Error
+	switch {
+	case form == nil:
+	case c.part != c.main:
+		c.add(diag.Finding{
+			Pos: form.Pos, Width: 1, Code: "C406", Message: "a service has one form of errors, and it stands in connector.yaml",
+			Hint: "move `error` to the `sandbox:` of connector.yaml",
+		})
+	default:
+		c.made.Sandbox.Error = c.template(form, expr.NewScope(
+			value.Field{Name: "status", Type: value.Of(value.Integer)},
+			value.Field{Name: "message", Type: value.Of(value.String)},
+			value.Field{Name: "class", Type: value.Of(value.String)},
+		), nil)
+	}
 }
 
-func (c *connectorCheck) sandboxStore(made *Sandbox, e spec.Entry) {
-	store := &SandboxStore{Name: e.Key.Value}
+// sandboxActions checks how the actions of the file are answered.
+func (c *connectorCheck) sandboxActions() {
+	if c.part.Sandbox == nil {
+		return
+	}
+	for _, a := range c.part.Sandbox.Actions {
+		c.sandboxAction(a)
+	}
+}
+
+// storeName returns the name of a store that a file calls name: stores are
+// named after the types of their records, and two groups may each have a type
+// of that name.
+func (c *connectorCheck) storeName(name string) string {
+	if t := c.types.outer; t != nil && t.resolve(name) == nil {
+		return grouped(c.part, name)
+	}
+	return name
+}
+
+func (c *connectorCheck) sandboxStore(e spec.Entry) {
+	store := &SandboxStore{Name: c.storeName(e.Key.Value), pos: e.Key.Pos}
 	file := e.Value
 	if e.Value.Kind == spec.Map {
 		file = e.Value.Lookup("file")
@@ -64,7 +83,17 @@ func (c *connectorCheck) sandboxStore(made *Sandbox, e spec.Entry) {
 	if store.ID == "" {
 		store.ID = idKey(list)
 	}
-	made.Stores[store.Name] = store
+	first, ok := c.made.Sandbox.Stores[store.Name]
+	if ok && (first.ID != store.ID || !reflect.DeepEqual(first.Items, store.Items)) {
+		c.add(diag.Finding{
+			Pos: store.pos, Width: width(e.Key.Value), Code: "C405", Message: fmt.Sprintf("there are two stores %q, with other records", e.Key.Value),
+			Hint:    "leave one of them; a store in connector.yaml is there for all groups",
+			Related: []diag.Related{{Pos: first.pos, Message: "the first one"}},
+		})
+	}
+	if !ok {
+		c.made.Sandbox.Stores[store.Name] = store
+	}
 }
 
 // idKey returns the key of the id in the wire form: _id or id.
@@ -77,14 +106,10 @@ func idKey(list []any) string {
 	return "id"
 }
 
-func (c *connectorCheck) sandboxAction(made *Sandbox, part *spec.Connector, a spec.SandboxAction) {
-	name := a.Name.Value
-	if _, ok := c.made.Action(name); !ok {
-		name = grouped(part, a.Name)
-	}
-	action, ok := c.made.Action(name)
+func (c *connectorCheck) sandboxAction(a spec.SandboxAction) {
+	action, ok := c.made.Action(grouped(c.part, a.Name.Value))
 	if !ok {
-		c.local(a.Name, "C403", "action", "is not an action of this connector", c.actionNames())
+		c.local(a.Name, "C403", "action", "is not an action of this "+c.partNoun(), c.partActions())
 		return
 	}
 	out := &SandboxAction{Status: c.number(a.Status, 0)}
@@ -94,17 +119,8 @@ func (c *connectorCheck) sandboxAction(made *Sandbox, part *spec.Connector, a sp
 	for does, store := range map[string]spec.Text{
 		"list": a.List, "first": a.First, "create": a.Create, "merge": a.Merge, "upsert": a.Upsert, "delete": a.Delete,
 	} {
-		if !store.Given() {
-			continue
-		}
-		out.Does, out.Store = does, store.Value
-		if _, ok := made.Stores[store.Value]; !ok && !c.opt.Pinned {
-			var names []string
-			for n := range made.Stores {
-				names = append(names, n)
-			}
-			slices.Sort(names)
-			c.local(store, "C404", "store", "is not a store of the sandbox", names)
+		if store.Given() {
+			out.Does, out.Store = does, c.storeOf(store)
 		}
 	}
 	if a.Answer != nil {
@@ -117,7 +133,57 @@ func (c *connectorCheck) sandboxAction(made *Sandbox, part *spec.Connector, a sp
 		out.Set = c.objectTemplate(at, a.Set, scope, nil, "field")
 	}
 	out.Envelope = c.template(a.Envelope, scope, nil)
-	made.Actions[action.Name] = out
+	c.made.Sandbox.Actions[action.Name] = out
+}
+
+// storeOf returns the store that an action of the sandbox speaks of: the
+// file's own, else that of connector.yaml. It is nil after a finding.
+func (c *connectorCheck) storeOf(t spec.Text) *SandboxStore {
+	stores := c.made.Sandbox.Stores
+	for _, name := range []string{c.storeName(t.Value), t.Value} {
+		if s, ok := stores[name]; ok {
+			return s
+		}
+	}
+	if c.opt.Pinned {
+		return &SandboxStore{Name: c.storeName(t.Value)}
+	}
+	var names []string
+	for name := range stores {
+		group, last, in := strings.Cut(name, ".")
+		switch {
+		case !in:
+			names = append(names, name)
+		case group == c.part.Group.Value:
+			names = append(names, last)
+		}
+	}
+	slices.Sort(names)
+	c.local(t, "C404", "store", "is not a store of the sandbox", names)
+	return nil
+}
+
+// partNoun is the word for what the file holds.
+func (c *connectorCheck) partNoun() string {
+	if c.part == c.main {
+		return "connector"
+	}
+	return "group"
+}
+
+// partActions returns the actions that the file can speak of, as it calls them.
+func (c *connectorCheck) partActions() []string {
+	names := c.actionNames()
+	if c.part == c.main {
+		return names
+	}
+	var own []string
+	for _, name := range names {
+		if last, ok := strings.CutPrefix(name, c.part.Group.Value+"."); ok {
+			own = append(own, last)
+		}
+	}
+	return own
 }
 
 // sandboxAnswer reads an answer: data, or the path of a fixture.

@@ -66,7 +66,7 @@ func (c *flowCheck) all() {
 	c.collect("steps", s.Steps, nil, 0)
 	c.collect("on_error", s.OnError, nil, 0)
 	c.collect("finally", s.Finally, nil, 0)
-	types := newTypes(&c.report, "", nil)
+	types := newTypes(&c.report, "")
 	m.Inputs = types.inputs(s.Inputs, expr.NewScope())
 	c.triggers(types)
 	scope := c.startScope()

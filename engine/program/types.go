@@ -1,6 +1,7 @@
 package program
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -15,16 +16,31 @@ import (
 // is a finding.
 type typeResolver struct {
 	report *report
-	owner  string // the connector's id, the first part of a type's name; "" for none
+	owner  string // the first parts of a type's name, such as ghl or ghl.contacts; "" for none
 	named  map[string]*value.Type
 	defs   map[string]spec.TypeEntry
 	open   []string // the names being resolved, from the outside in
+	// outer has the types of connector.yaml, which a group sees beside its
+	// own; nil for whatever is no group.
+	outer *typeResolver
+	// elsewhere returns the group that has a type of that name, "" for none;
+	// nil outside of connectors.
+	elsewhere func(name string) string
 }
 
-func newTypes(r *report, owner string, entries []spec.TypeEntry) *typeResolver {
-	t := &typeResolver{report: r, owner: owner, named: map[string]*value.Type{}, defs: map[string]spec.TypeEntry{}}
+func newTypes(r *report, owner string) *typeResolver {
+	return &typeResolver{report: r, owner: owner, named: map[string]*value.Type{}, defs: map[string]spec.TypeEntry{}}
+}
+
+// declare enters and resolves the types of a file.
+func (t *typeResolver) declare(entries []spec.TypeEntry) {
+	r := t.report
 	for _, e := range entries {
-		if first, ok := t.defs[e.Name.Value]; ok {
+		first, ok := t.defs[e.Name.Value]
+		if !ok && t.outer != nil {
+			first, ok = t.outer.defs[e.Name.Value]
+		}
+		if ok {
 			r.add(diag.Finding{
 				Pos: e.Name.Pos, Width: width(e.Name.Value), Code: "C120",
 				Message: "there are two types with the name \"" + e.Name.Value + "\"", Hint: "give this one another name",
@@ -41,7 +57,6 @@ func newTypes(r *report, owner string, entries []spec.TypeEntry) *typeResolver {
 	for _, e := range entries {
 		t.resolve(e.Name.Value)
 	}
-	return t
 }
 
 // resolve returns the named type, nil if there is none of that name.
@@ -50,6 +65,9 @@ func (t *typeResolver) resolve(name string) *value.Type {
 		return done
 	}
 	def, ok := t.defs[name]
+	if !ok && t.outer != nil {
+		return t.outer.resolve(name)
+	}
 	if !ok {
 		return nil
 	}
@@ -79,13 +97,23 @@ func (t *typeResolver) qualified(name string) string {
 
 // names returns what may stand behind `type:`.
 func (t *typeResolver) names() []string {
-	names := spec.Kinds()
-	var own []string
-	for n := range t.defs {
-		own = append(own, n)
+	names := append(spec.Kinds(), slices.Sorted(maps.Keys(t.defs))...)
+	if t.outer != nil {
+		names = append(names, slices.Sorted(maps.Keys(t.outer.defs))...)
 	}
-	slices.Sort(own)
-	return append(names, own...)
+	return names
+}
+
+// unknown reports a name that is no type here.
+func (t *typeResolver) unknown(name spec.Text) {
+	if t.elsewhere != nil {
+		if group := t.elsewhere(name.Value); group != "" {
+			t.report.hinted(name, "C122", "move it to connector.yaml, whose types all files see",
+				"%q is a type of the group %s, and only that group's file sees it", name.Value, group)
+			return
+		}
+	}
+	t.report.local(name, "C122", "type", "is not a type", t.names())
 }
 
 // typeOf returns the type a definition writes; any after a finding.
@@ -101,7 +129,7 @@ func (t *typeResolver) typeOf(def spec.TypeDef) *value.Type {
 		if named := t.resolve(def.Type.Value); named != nil {
 			return named
 		}
-		t.report.local(def.Type, "C122", "type", "is not a type", t.names())
+		t.unknown(def.Type)
 		return value.Of(value.Any)
 	}
 	made := &value.Type{Kind: kind}

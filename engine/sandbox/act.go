@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/expr"
@@ -22,10 +23,26 @@ type scene struct {
 	service *service
 	action  *program.Action
 	played  *program.SandboxAction // nil where the connector says nothing
+	store   *program.SandboxStore  // nil where played speaks of none
 	req     *request
 	origin  string // where the client sees the vendor, such as https://api.example.com
 	inputs  map[string]any
 	now     time.Time
+}
+
+// cast settles how the action is answered, and of which records: as the live
+// version of the connector says, else as the one that the request was made by.
+func (s *scene) cast(own *stage) {
+	if s.played = s.live.played(s.action); s.played != nil {
+		s.store = s.played.Store
+		return
+	}
+	if s.played = own.played(s.action); s.played == nil || s.played.Store == nil {
+		return
+	}
+	if s.store = s.live.store(s.played.Store.Name); s.store == nil {
+		s.store = s.played.Store
+	}
 }
 
 // env is what the expressions of the connector's sandbox see. Each has a
@@ -67,12 +84,12 @@ func (s *scene) act() (root map[string]any, status int, p *problem) {
 	return root, status, p
 }
 
-func (s *scene) records() *records { return s.service.store(s.live, s.played.Store) }
+func (s *scene) records() *records { return s.service.store(s.store) }
 
 // idPath is where the records of the store keep their id.
 func (s *scene) idPath() []string {
-	if store := s.live.stores()[s.played.Store]; store != nil && store.ID != "" {
-		return value.SplitPath(store.ID)
+	if s.store != nil && s.store.ID != "" {
+		return value.SplitPath(s.store.ID)
 	}
 	return []string{"id"}
 }
@@ -130,11 +147,17 @@ func (s *scene) broken(key string, err error) *problem {
 }
 
 func (s *scene) missing() *problem {
-	p := refuse(http.StatusNotFound, value.ClassNotFound, "%s not found", s.played.Store)
+	p := refuse(http.StatusNotFound, value.ClassNotFound, "%s not found", s.noun())
 	if id, ok := s.idInput(); ok && id != nil {
-		p.message = fmt.Sprintf("%s %s not found", s.played.Store, textOf(id))
+		p.message = fmt.Sprintf("%s %s not found", s.noun(), textOf(id))
 	}
 	return p
+}
+
+// noun is what the vendor calls a record of the store: the name of its type
+// without the group.
+func (s *scene) noun() string {
+	return s.store.Name[strings.LastIndexByte(s.store.Name, '.')+1:]
 }
 
 func (s *scene) list() (map[string]any, *problem) {
@@ -204,7 +227,7 @@ func (s *scene) create() (map[string]any, *problem) {
 	case at < 0:
 		r.items = append(slices.Clip(r.items), record)
 	case s.sent(s.idPath()):
-		return nil, refuse(http.StatusConflict, value.ClassConflict, "%s %s exists already", s.played.Store, textOf(id))
+		return nil, refuse(http.StatusConflict, value.ClassConflict, "%s %s exists already", s.noun(), textOf(id))
 	default:
 		// The vendor itself chose an id that is taken: it gives the same thing again.
 		r.items = slices.Clone(r.items)

@@ -338,8 +338,8 @@ func joined(v any) string {
 func (w *exampleRequest) example(in *program.Input) any {
 	played := w.stage.played(w.action)
 	store, records := (*program.SandboxStore)(nil), (*records)(nil)
-	if played != nil && played.Store != "" {
-		store, records = w.stage.stores()[played.Store], w.sandbox.service(w.stage.connector.ID).store(w.stage, played.Store)
+	if played != nil && played.Store != nil {
+		store, records = played.Store, w.sandbox.service(w.stage.connector.ID).store(played.Store)
 	}
 	switch v := given[w.action.ID][in.Name]; {
 	case v != nil:

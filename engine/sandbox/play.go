@@ -116,9 +116,7 @@ func (p *performance) perform(ctx context.Context, a *program.Action, wrong *pro
 		stage: p.stage, live: p.sandbox.live(p.stage), service: v, action: a, req: p.req,
 		origin: p.origin, inputs: inputs, now: p.now,
 	}
-	if s.played = s.live.played(a); s.played == nil {
-		s.played = p.played(a)
-	}
+	s.cast(p.stage)
 	root, status, refused := s.act()
 	if refused != nil {
 		return p.refused(refused)

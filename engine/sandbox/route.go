@@ -18,11 +18,10 @@ type stage struct {
 	routes      []*route
 	connection  map[string]any // the fields of a connection to the sandbox, no secrets
 	credentials []*credential
-	fixtures    map[string]string // the hash of each store's fixture
 }
 
 func newStage(k *program.Connector) *stage {
-	st := &stage{connector: k, base: basePath(k), connection: map[string]any{}, fixtures: map[string]string{}}
+	st := &stage{connector: k, base: basePath(k), connection: map[string]any{}}
 	maps.Copy(st.connection, program.SandboxConnection(k).Fields)
 	for _, a := range k.Actions {
 		if a.Transport == program.HTTP && a.Path != "" {
@@ -30,9 +29,6 @@ func newStage(k *program.Connector) *stage {
 		}
 	}
 	st.credentials = newCredentials(k)
-	for name, store := range st.stores() {
-		st.fixtures[name] = fingerprint(store.Items)
-	}
 	return st
 }
 
@@ -45,12 +41,12 @@ func basePath(k *program.Connector) string {
 	return strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// stores returns what the vendor has at first.
-func (st *stage) stores() map[string]*program.SandboxStore {
+// store returns the store of that name, nil for none.
+func (st *stage) store(name string) *program.SandboxStore {
 	if st.connector.Sandbox == nil {
 		return nil
 	}
-	return st.connector.Sandbox.Stores
+	return st.connector.Sandbox.Stores[name]
 }
 
 // played returns how the action is to be answered, nil where nothing is said.
@@ -244,6 +240,7 @@ func (req *request) fit(r *route) int {
 	}
 	if p := r.action.Paginate; p != nil {
 		declare(declared, p.Param)
+		declare(declared, p.AndParam)
 		declare(declared, p.SizeAt)
 		score += inputThere * (len(req.texts(p.Param)) + len(req.texts(p.SizeAt)))
 	}

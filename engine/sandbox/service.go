@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
@@ -37,7 +39,8 @@ type service struct {
 // records are the records of one store, in wire form. A record is never
 // changed, only replaced.
 type records struct {
-	fixture string // the hash of the fixture they began as
+	fixture string                // the hash of the fixture they began as
+	of      *program.SandboxStore // the store whose fixture is known to be that one, nil for none
 	items   []any
 }
 
@@ -200,17 +203,18 @@ func (v *service) reset(ctx context.Context, now time.Time) error {
 
 // store returns the records of a store: those of the fixture at first, and
 // again once the fixture was edited. The caller holds the lock.
-func (v *service) store(live *stage, name string) *records {
-	r, ok := v.stores[name]
-	fixture := live.fixtures[name]
-	if ok && r.fixture == fixture {
+func (v *service) store(of *program.SandboxStore) *records {
+	r, ok := v.stores[of.Name]
+	if ok && r.of == of {
 		return r
 	}
-	r = &records{fixture: fixture}
-	if s := live.stores()[name]; s != nil {
-		r.items = append(r.items, s.Items...)
+	fixture := fingerprint(of.Items)
+	if ok && r.fixture == fixture {
+		r.of = of
+		return r
 	}
-	v.stores[name] = r
+	r = &records{fixture: fixture, of: of, items: slices.Clone(of.Items)}
+	v.stores[of.Name] = r
 	return r
 }
 
