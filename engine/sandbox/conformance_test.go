@@ -147,12 +147,15 @@ type exampleRequest struct {
 	query url.Values
 	body  map[string]any
 	parts map[string]any // text or a file
+	form  url.Values
+	whole any // the body, where an input is all of it
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
 	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]any{}
+	w.form, w.whole = url.Values{}, nil
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
@@ -238,8 +241,15 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 			t.Fatal(err)
 		}
 		header.Set("Content-Type", m.FormDataContentType())
-	case len(w.body) > 0:
-		data, err := value.Encode(w.body)
+	case len(w.form) > 0:
+		body.WriteString(w.form.Encode())
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case len(w.body) > 0 || w.whole != nil:
+		all := w.whole
+		if all == nil {
+			all = w.body
+		}
+		data, err := value.Encode(all)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,6 +307,12 @@ func (w *exampleRequest) put(p program.Place, v any) {
 	case program.InBody:
 		if len(p.Path) > 0 {
 			value.Put(w.body, p.Path, v)
+		} else {
+			w.whole = v
+		}
+	case program.InForm:
+		for _, e := range asList(v) {
+			w.form.Add(p.Path[0], textOf(e))
 		}
 	case program.InMultipart:
 		several, ok := v.(map[string]any)
