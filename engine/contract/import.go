@@ -119,13 +119,14 @@ func (m *importer) named() []*importing {
 		a.says = m.names.say(op, a.answer)
 		all, said = append(all, a), append(said, a.says)
 	}
+	m.names.compare(said)
 	// Names are given to short paths first: what a vendor adds below a path
 	// later does not change them. What is deprecated comes last.
 	order := slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
 		return cmp.Or(late(a.op)-late(b.op), cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
 	})
 	for _, a := range order {
-		a.named = m.names.of(a.says, said)
+		a.named = m.names.of(a.says)
 		m.titles[titleKey(a.op, requestOf(a.op.text("summary"), a.named.verb))]++
 	}
 	// The thing itself is what one gets; what comes back from changing it has

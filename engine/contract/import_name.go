@@ -18,6 +18,7 @@ type namer struct {
 	noise   [][]string // runs of words that say nothing: the group, the first words of all paths
 	tenants []string   // parameters that stand for the account, and say nothing of what an operation is about
 	taken   map[string]bool
+	alike   map[string][]*saying // the operations that would have a name
 }
 
 // named is what the name of an action is made of.
@@ -134,12 +135,21 @@ func (n *namer) own(s *saying) bool {
 	return len(s.segments) == 1 && n.isGroup(s.segments[0]) && len(s.params) <= 2
 }
 
-// of names an operation. all has every operation of the group.
-func (n *namer) of(s *saying, all []*saying) named {
+// compare looks which operations would have the same name.
+func (n *namer) compare(all []*saying) {
+	n.alike = map[string][]*saying{}
+	for _, s := range all {
+		verb := n.verb(s)
+		base := join(verb, n.object(s, verb))
+		n.alike[base] = append(n.alike[base], s)
+	}
+}
+
+// of names an operation.
+func (n *namer) of(s *saying) named {
 	out := named{verb: n.verb(s), sure: true}
 	object := n.object(s, out.verb)
-	base := join(out.verb, object)
-	tries := n.tries(s, out.verb, object, base, all)
+	tries := n.tries(s, out.verb, object)
 	out.effect = effectOf(s, out.verb)
 	if s.phrase.verb == "" || out.verb != s.phrase.verb && s.op.method == "POST" {
 		out.sure = s.op.method != "POST"
@@ -260,8 +270,9 @@ func (n *namer) pathObject(s *saying, verb string) []string {
 }
 
 // tries returns the names an operation may have, the best first.
-func (n *namer) tries(s *saying, verb string, object []string, base string, all []*saying) []string {
+func (n *namer) tries(s *saying, verb string, object []string) []string {
 	var out []string
+	base := join(verb, object)
 	tail := func(t []string) {
 		for k := len(t); k > 1; k-- {
 			out = append(out, base+"_"+strings.Join(t[:k], "_"))
@@ -278,7 +289,7 @@ func (n *namer) tries(s *saying, verb string, object []string, base string, all 
 	if s.phrase.bulk && len(object) == 0 {
 		out = append(out, base+"_in_bulk")
 	}
-	like := n.alike(s, base, all)
+	like := slices.DeleteFunc(slices.Clone(n.alike[base]), func(o *saying) bool { return o == s })
 	if len(like) > 0 && len(s.phrase.tails) > 0 && !slices.ContainsFunc(like, func(o *saying) bool { return slices.EqualFunc(o.phrase.tails, s.phrase.tails, slices.Equal[[]string]) }) {
 		tail(s.phrase.tails[0])
 	}
@@ -307,17 +318,6 @@ func (n *namer) tries(s *saying, verb string, object []string, base string, all 
 		out = append(out, base+"_by_"+strings.TrimSuffix(p, "_id"))
 	}
 	return append(out, base+"_with_"+strings.ToLower(s.op.method), join(verb, slices.Concat(s.segments, s.params)))
-}
-
-// alike returns the other operations that would have the same name.
-func (n *namer) alike(s *saying, base string, all []*saying) []*saying {
-	var out []*saying
-	for _, o := range all {
-		if v := n.verb(o); o != s && join(v, n.object(o, v)) == base {
-			out = append(out, o)
-		}
-	}
-	return out
 }
 
 // apart returns the name with the word of the path that tells an operation from

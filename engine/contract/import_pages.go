@@ -94,7 +94,11 @@ func (a *importing) echoed(sent map[string]node) bool {
 			continue
 		}
 		if page := firstSent(sent, []string{"page"}); page != "" {
-			a.paged = append(a.paged, page) // the service takes one of the two
+			if slices.ContainsFunc(a.op.bodies(), func(b content) bool { return slices.Contains(b.needs, "page") }) {
+				a.paged = append(a.paged, at) // the service takes one of the two
+				return false
+			}
+			a.paged = append(a.paged, page)
 		}
 		a.turn("last_item", at, sent)
 		a.pages = append(a.pages, pair{"next", "item." + name})
