@@ -90,14 +90,14 @@ func (o *operation) listing() *listing {
 }
 
 // pageSize is how many items are asked for per page: not more than are wanted
-// at all.
+// at all, unless the service takes no such number.
 func (o *operation) pageSize() int {
 	if o.Action.Paginate == nil {
 		return 0
 	}
 	size := o.Action.Paginate.Size
 	if size > 0 && o.limit > 0 && o.limit < size {
-		return o.limit
+		return max(o.limit, o.Action.Paginate.SizeMin)
 	}
 	return size
 }

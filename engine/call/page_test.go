@@ -110,6 +110,14 @@ func TestPages(t *testing.T) {
 			limit: 3, count: 3, want: []string{"GET /v1/items?limit=3&skip=0"},
 		},
 		{
+			name:     "a limit asks for no less than the service takes",
+			paginate: &program.Paginate{Style: "offset", Param: query("skip"), Size: 100, SizeMin: 10, SizeAt: query("limit")},
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				shelf(w, number(r, "skip"), number(r, "skip")+number(r, "limit"), 500, nil)
+			},
+			limit: 3, count: 3, want: []string{"GET /v1/items?limit=10&skip=0"},
+		},
+		{
 			name:     "a limit over several pages",
 			paginate: &program.Paginate{Style: "page", First: 1, Param: query("page"), Size: 2, SizeAt: query("per"), SizeText: true},
 			answer: func(w http.ResponseWriter, r *http.Request) {

@@ -83,16 +83,9 @@ func compareAction(a *program.Action, d *Description) Compared {
 		return out
 	}
 	out.Theirs = c.op.place()
-	c.params, c.bodies = c.op.parameters(), c.op.bodies()
-	c.matched("request", c.op.node)
-	c.inputs()
-	c.required()
-	c.headers()
-	c.paging()
-	c.output()
-	c.scopes()
+	c.compare()
 	for _, diff := range a.Differs {
-		if !slices.Contains(c.settled, diff.What) {
+		if !slices.Contains(c.settled, diff.What) && !d.elsewhere(a, c.op, diff.What) {
 			c.points = append(c.points, Point{
 				What: diff.What, Verdict: Differs, Theirs: c.op.place(),
 				Message: fmt.Sprintf("the connector says that %s differs, and it does not: take the line out of differs (%s)", diff.What, diff.Pos),
@@ -101,6 +94,36 @@ func compareAction(a *program.Action, d *Description) Compared {
 	}
 	out.Points = c.points
 	return out
+}
+
+// compare compares all there is with the operation.
+func (c *comparison) compare() {
+	c.params, c.bodies = c.op.parameters(), c.op.bodies()
+	c.matched("request", c.op.node)
+	c.inputs()
+	c.required()
+	c.headers()
+	c.paging()
+	c.output()
+	c.scopes()
+}
+
+// elsewhere reports whether what an action says to differ does so from another
+// version of the description: then it is of use to whoever has only that one.
+func (d *Description) elsewhere(a *program.Action, taken *operation, what string) bool {
+	for _, op := range d.operations {
+		if what == "request" && !fits(a, op) {
+			return true // that version may lack it
+		}
+		if op == taken || !op.does(a) {
+			continue
+		}
+		other := &comparison{action: a, op: op}
+		if other.compare(); slices.Contains(other.settled, what) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparison) matched(what string, theirs node) {

@@ -351,7 +351,7 @@ func (m *mender) schema(s map[string]any) {
 		delete(s, "schema")
 		_ = inner
 	}
-	if list, ok := s["enum"].([]any); ok {
+	if list, ok := s["enum"].([]any); ok && len(list) > 0 {
 		m.enum(s, list)
 	}
 	if def, ok := s["default"]; ok && s["in"] == nil && !fitsType(s, def) {
@@ -361,6 +361,11 @@ func (m *mender) schema(s map[string]any) {
 }
 
 func (m *mender) enum(s map[string]any, list []any) {
+	if inner, ok := list[0].([]any); ok && len(list) == 1 {
+		m.count("an enum inside an enum, of another type")
+		list = inner
+		s["enum"], s["type"] = list, "string"
+	}
 	seen := map[string]bool{}
 	kept := slices.DeleteFunc(slices.Clone(list), func(v any) bool {
 		word := fmt.Sprint(v)

@@ -205,7 +205,72 @@ func (v *vendor) receive(r *http.Request, body []byte) (*routers.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	return route, check(r, route, params, body)
+	return route, check(r, concede(route, v.action), params, body)
+}
+
+// concede returns the operation without what the connector says, with a reason,
+// that the description has wrong: what it requires, and what it leaves out. The
+// position in a list is required of no first page.
+func concede(route *routers.Route, a *program.Action) *routers.Route {
+	copied := *route
+	op := *route.Operation
+	copied.Operation = &op
+	for _, d := range a.Differs {
+		what, name, _ := strings.Cut(d.What, ".")
+		switch what {
+		case "required":
+			op.Parameters = unrequired(op.Parameters, name)
+			op.RequestBody = mended(op.RequestBody, func(s *openapi3.Schema) {
+				s.Required = slices.DeleteFunc(slices.Clone(s.Required), func(n string) bool { return n == name })
+			})
+		case "send":
+			_, name, _ = strings.Cut(name, ".")
+			op.Parameters = append(slices.Clip(op.Parameters), &openapi3.ParameterRef{Value: openapi3.NewQueryParameter(name).WithSchema(openapi3.NewStringSchema())})
+		case "input":
+			op.RequestBody = mended(op.RequestBody, func(s *openapi3.Schema) {
+				if s.Properties[name] == nil {
+					s.Properties = maps.Clone(s.Properties)
+					s.Properties[name] = openapi3.NewStringSchema().WithFormat("binary").NewRef()
+				}
+			})
+		}
+	}
+	if p := a.Paginate; p != nil && p.Param.In == program.InQuery {
+		op.Parameters = unrequired(op.Parameters, p.Param.Path[0])
+	}
+	return &copied
+}
+
+func unrequired(list openapi3.Parameters, name string) openapi3.Parameters {
+	out := slices.Clone(list)
+	for i, ref := range out {
+		if ref.Value.Name == name {
+			p := *ref.Value
+			p.Required = false
+			out[i] = &openapi3.ParameterRef{Value: &p}
+		}
+	}
+	return out
+}
+
+// mended returns a body with each of its schemas changed, and leaves the
+// description as it is: others may share its schemas.
+func mended(ref *openapi3.RequestBodyRef, change func(*openapi3.Schema)) *openapi3.RequestBodyRef {
+	if ref == nil || ref.Value == nil {
+		return ref
+	}
+	body := *ref.Value
+	body.Content = openapi3.Content{}
+	for form, media := range ref.Value.Content {
+		m := *media
+		if media.Schema != nil && media.Schema.Value != nil {
+			s := *media.Schema.Value
+			change(&s)
+			m.Schema = s.NewRef()
+		}
+		body.Content[form] = &m
+	}
+	return &openapi3.RequestBodyRef{Value: &body}
 }
 
 // find returns the operation of a request: of several versions the one whose

@@ -239,7 +239,8 @@ func sample(ref *openapi3.SchemaRef, within []*openapi3.Schema) any {
 	if len(s.Enum) > 0 {
 		return s.Enum[0]
 	}
-	if example, ok := s.Extensions[exampleKey]; ok && s.Type != nil && s.VisitJSON(example) == nil {
+	empty, isList := s.Extensions[exampleKey].([]any)
+	if example, ok := s.Extensions[exampleKey]; ok && s.Type != nil && s.VisitJSON(example) == nil && (!isList || len(empty) > 0) {
 		return example
 	}
 	return plain(s, within)
@@ -296,7 +297,32 @@ func (o opening) whole(body any, s *openapi3.Schema) any {
 	if out.Type == nil || len(out.At) == 0 || out.At[0] != "body" {
 		return body
 	}
+	if o.differs("output") {
+		return o.instead(body)
+	}
 	return o.within(body, s, out.At[1:])
+}
+
+// instead puts what the connector says is answered in the place where it says
+// that it is.
+func (o opening) instead(body any) any {
+	out := o.action.Output
+	v := wire(value.Field{Type: out.Type})
+	if out.List {
+		v = []any{v}
+	}
+	root, ok := body.(map[string]any)
+	if !ok || len(out.At) == 1 {
+		return v
+	}
+	for _, key := range out.At[1 : len(out.At)-1] {
+		if _, object := root[key].(map[string]any); !object {
+			root[key] = map[string]any{}
+		}
+		root = root[key].(map[string]any)
+	}
+	root[out.At[len(out.At)-1]] = v
+	return body
 }
 
 // within goes down to the place of the record or the list.

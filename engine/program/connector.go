@@ -328,6 +328,7 @@ type Paginate struct {
 	AsText   bool
 	First    int
 	Size     int // items asked for per page; 0 leaves it to the vendor
+	SizeMin  int // the least the vendor takes
 	SizeAt   Place
 	SizeText bool
 	Next     []string // from the root of the answer, or from the last item for last_item

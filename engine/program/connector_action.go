@@ -288,6 +288,7 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 	}
 	if p.PageSize != nil {
 		out.Size, out.SizeText = c.number(p.PageSize.Value, 0), p.PageSize.Wire.Value == "text"
+		out.SizeMin = c.number(p.PageSize.Min, 0)
 		if p.PageSize.SendAs.Given() {
 			out.SizeAt = c.place(p.PageSize.SendAs)
 		}

@@ -90,6 +90,7 @@ func pageSizeSection() section[PageSize] {
 	return section[PageSize]{name: "page_size", noun: "page_size", rows: []row[PageSize]{
 		scalar("send_as", Path, "where the number goes", "query.limit", func(s *PageSize) *Text { return &s.SendAs }).must(),
 		scalar("value", Whole, "the number", "100", func(s *PageSize) *Text { return &s.Value }).must(),
+		scalar("min", Whole, "the least number the service takes", "10", func(s *PageSize) *Text { return &s.Min }),
 		word("wire", "text", "text sends the number in quotes", func(s *PageSize) *Text { return &s.Wire }),
 	}}
 }

@@ -162,7 +162,7 @@ type Position struct{ Param, Next Text }
 
 // PageSize is how many items are asked for, and where that is said.
 type PageSize struct {
-	SendAs, Value, Wire Text
+	SendAs, Value, Min, Wire Text
 }
 
 // Output is the `output:` of an action or trigger.
