@@ -65,7 +65,10 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 		}
 		resp.Body.Close()
 	}
-	w := &exampleRequest{sandbox: s, stage: s.stage(k), action: a, inputs: map[string]any{}}
+	w := &exampleRequest{sandbox: s, stage: s.stage(k), action: a, inputs: map[string]any{}, given: given[a.ID]}
+	if slices.ContainsFunc(k.Auths, func(auth *program.Auth) bool { return auth.TokenURL == k.BaseURL+a.Path }) {
+		w.given = signedIn(t, s, w.stage)
+	}
 	req := w.request(t)
 	resp, err := s.Transport(k).RoundTrip(req)
 	if err != nil {
@@ -106,6 +109,21 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 	}
 }
 
+// signedIn returns what a client gives for a token after somebody has signed
+// in: the address of tokens answers nobody else.
+func signedIn(t *testing.T, s *Sandbox, st *stage) map[string]any {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/authorize", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := s.code(r, st, url.Values{"client_id": {"app"}, "redirect_uri": {"http://127.0.0.1/back"}, "scope": {"contacts.readonly"}})
+	return map[string]any{
+		"client_id": "app", "client_secret": "sandbox-client_secret", "grant_type": "authorization_code",
+		"code": code, "redirect_uri": "http://127.0.0.1/back", "user_type": "Location",
+	}
+}
+
 var monday = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 
 func builtIns(t *testing.T) []*program.Connector {
@@ -142,6 +160,7 @@ type exampleRequest struct {
 	stage   *stage
 	action  *program.Action
 	inputs  map[string]any
+	given   map[string]any // inputs that are known
 
 	path  string
 	query url.Values
@@ -357,7 +376,7 @@ func (w *exampleRequest) example(in *program.Input) any {
 	if played != nil && played.Store != nil {
 		store, records = played.Store, w.sandbox.service(w.stage.connector.ID).store(played.Store)
 	}
-	switch v := given[w.action.ID][in.Name]; {
+	switch v := w.given[in.Name]; {
 	case v != nil:
 		return v
 	case in.Default != nil:
