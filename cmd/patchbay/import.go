@@ -125,7 +125,7 @@ func (a *app) target(connector, group, out string) (contract.Target, error) {
 	for _, f := range c.Fields {
 		to.Fields = append(to.Fields, f.Name)
 	}
-	for name := range c.Types {
+	for name := range c.Types() {
 		if !strings.Contains(name, ".") { // those of other groups are out of sight
 			to.Types = append(to.Types, name)
 		}

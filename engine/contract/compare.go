@@ -55,7 +55,7 @@ func (c Compared) Count(v Verdict) int {
 // Compare holds every HTTP action of a connector against a description.
 func Compare(c *program.Connector, d *Description) []Compared {
 	out := []Compared{}
-	for _, a := range c.Actions {
+	for _, a := range c.Actions() {
 		if a.Transport == program.HTTP && !strings.Contains(a.Method+a.Path, "{url}") && !strings.HasPrefix(a.Method, "{") {
 			out = append(out, compareAction(a, d))
 		}

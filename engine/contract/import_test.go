@@ -70,11 +70,11 @@ func TestImportEverything(t *testing.T) {
 				t.Fatalf("the imported connector has %d findings:\n%s", len(set.Findings), b.String())
 			}
 			c := set.Connectors["imported"]
-			if len(c.Actions) != desc.Operations() {
-				t.Errorf("%d actions of %d operations", len(c.Actions), desc.Operations())
+			if len(c.Actions()) != desc.Operations() {
+				t.Errorf("%d actions of %d operations", len(c.Actions()), desc.Operations())
 			}
 			odd := regexp.MustCompile(`^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`)
-			for _, a := range c.Actions {
+			for _, a := range c.Actions() {
 				if !odd.MatchString(a.Name) || len(a.Name) > 70 {
 					t.Errorf("the action %s %s is called %q", a.Method, a.Path, a.Name)
 				}
@@ -87,7 +87,7 @@ func TestImportEverything(t *testing.T) {
 				}
 			}
 			if strings.Contains(name, "/apps/") {
-				total += len(c.Actions)
+				total += len(c.Actions())
 			}
 		})
 	}

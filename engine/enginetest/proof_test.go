@@ -40,6 +40,7 @@ func TestDescribedActions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	src.AsNeeded = nil // whole, whether a flow names it or not
 	set := program.Build(src, program.Options{})
 	if err := set.Findings.Err(); err != nil {
 		t.Fatal(err)
@@ -57,10 +58,10 @@ func TestDescribedActions(t *testing.T) {
 			v.server = httptest.NewServer(v)
 			defer v.server.Close()
 			k := set.Connectors[test.connector]
-			for _, a := range k.Actions {
+			for _, a := range k.Actions() {
 				t.Run(a.Name, func(t *testing.T) { v.prove(t, a) })
 			}
-			t.Logf("%d actions, %d requests; %d answers have no form in the description", len(k.Actions), v.requests, v.formless)
+			t.Logf("%d actions, %d requests; %d answers have no form in the description", len(k.Actions()), v.requests, v.formless)
 			for _, defect := range slices.Sorted(maps.Keys(v.mended)) {
 				t.Logf("mended %4d × %s", v.mended[defect], defect)
 			}

@@ -111,10 +111,10 @@ func (c *connectionCheck) check() *Connection {
 		return nil
 	}
 	c.b.named[s.Name.Value] = s.Name.Pos
-	k, ok := c.b.set.Connectors[s.Connector.Value]
-	if !ok {
+	k := c.b.connector(s.Connector.Value)
+	if k == nil {
 		if s.Connector.Given() && !c.b.unsound.connectors[s.Connector.Value] {
-			c.choice(misnamed(s.Connector, "F203", "connector", "is not a connector", slices.Sorted(maps.Keys(c.b.set.Connectors))), never)
+			c.choice(misnamed(s.Connector, "F203", "connector", "is not a connector", c.b.connectorIDs()), never)
 		}
 		c.follow()
 		return nil

@@ -8,7 +8,8 @@ import (
 	"patchbay/engine/value"
 )
 
-// Connector is a checked connector. It is immutable.
+// Connector is a checked connector. What it tells never changes; its groups may
+// be read only when they are asked for.
 type Connector struct {
 	ID, Name, Docs, Help string
 	// Hash is the content hash of the YAML files, Sum that of all files.
@@ -24,43 +25,17 @@ type Connector struct {
 	Test     *Test    // how a connection is tried, nil for none
 	Limits   []*Limit
 	Errors   []*ErrorRule
-	Types    map[string]*value.Type // "ContactEvent" of connector.yaml, "contacts.Contact" of a group
-	Actions  []*Action              // in the order of the files
-	Triggers []*Trigger
 	Webhooks *Webhooks // nil where the vendor delivers none
-	Sandbox  *Sandbox  // nil where nothing is said
+	// SandboxError is the form of the played vendor's errors, over status,
+	// message and class; nil for {"message": …}.
+	SandboxError *Value
 
 	// Files are the fixtures and keys of the connector's folder, by their
 	// path inside it.
 	Files map[string][]byte
 
-	byName   map[string]*Action // nil for a connector that was not built from files
-	warnings diag.List          // told again by every Build that takes the connector over
-}
-
-// Action returns the action of that name inside the connector, such as
-// "social.list_tags".
-func (c *Connector) Action(name string) (*Action, bool) {
-	if c.byName != nil {
-		a, ok := c.byName[name]
-		return a, ok
-	}
-	for _, a := range c.Actions {
-		if a.Name == name {
-			return a, true
-		}
-	}
-	return nil, false
-}
-
-// Trigger returns the trigger of that name inside the connector.
-func (c *Connector) Trigger(name string) (*Trigger, bool) {
-	for _, t := range c.Triggers {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return nil, false
+	own    *group // what connector.yaml says; nil for a connector that was not built from files
+	groups *groups
 }
 
 // Auth returns the way in of that name.
@@ -203,6 +178,8 @@ type Action struct {
 
 	Pos     diag.Pos     // where the action stands in its file
 	Differs []Difference // from the vendor's description, on purpose
+
+	group *group // kept as long as one of its actions is
 }
 
 // Difference is a departure from the vendor's description, and the reason.
@@ -352,6 +329,8 @@ type Trigger struct {
 
 	Poll  *Poll // of a polling trigger
 	Input []*Input
+
+	group *group // kept as long as one of its triggers is
 }
 
 // Poll is how a polling trigger looks for news.
@@ -389,13 +368,6 @@ type Verify struct {
 	Base64    bool   // else hex
 	Secret    string // the field of the connection
 	PublicKey []byte // PEM
-}
-
-// Sandbox is how the vendor is played.
-type Sandbox struct {
-	Stores  map[string]*SandboxStore  // by name
-	Actions map[string]*SandboxAction // by action name
-	Error   *Value                    // over status, message, class; nil for {"message": …}
 }
 
 // SandboxStore is what the played vendor has at first.

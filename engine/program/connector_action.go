@@ -19,13 +19,9 @@ func (c *connectorCheck) actions() {
 		headers = c.main.API.Headers
 	}
 	for _, a := range c.part.Actions {
-		name := grouped(c.part, a.Name.Value)
-		if _, ok := c.made.Action(name); ok {
-			continue // of two files of one group one has the wrong name, which has been told
-		}
-		action := c.action(name, a, slices.Concat(headers, c.part.Headers, a.Headers))
-		c.made.byName[name] = action
-		c.made.Actions = append(c.made.Actions, action)
+		action := c.action(grouped(c.part, a.Name.Value), a, slices.Concat(headers, c.part.Headers, a.Headers))
+		c.into.byName[action.Name] = action
+		c.into.actions = append(c.into.actions, action)
 	}
 }
 
@@ -43,7 +39,7 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 		Title: cmp.Or(a.Title.Value, strings.ReplaceAll(a.Name.Value, "_", " ")), Help: a.Help.Value, Docs: a.Docs.Value,
 		Effect: Effect(a.Effect.Value), Scopes: texts(a.Scopes), Deprecated: a.Deprecated.Value,
 		Limits: c.limits(a.Limits), Errors: c.errorRules(a.Errors), Timeout: c.duration(a.Timeout),
-		Pos: a.Name.Pos,
+		Pos: a.Name.Pos, group: c.into,
 	}
 	for _, e := range a.Differs {
 		made.Differs = append(made.Differs, Difference{What: e.Key.Value, Reason: e.Value.Text.Value, Pos: e.Key.Pos})

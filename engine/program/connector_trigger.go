@@ -15,15 +15,12 @@ import (
 func (c *connectorCheck) triggers() {
 	for _, t := range c.part.Triggers {
 		name := grouped(c.part, t.Name.Value)
-		if _, ok := c.made.Trigger(name); ok {
-			continue // of two files of one group one has the wrong name, which has been told
-		}
 		made := &Trigger{
 			Connector: c.made, ID: c.made.ID + "." + name, Name: name,
 			Title: cmp.Or(t.Title.Value, strings.ReplaceAll(t.Name.Value, "_", " ")), Help: t.Help.Value,
 			Scopes: texts(t.Scopes), Deprecated: t.Deprecated.Value,
 			Webhook: t.Type.Value == "webhook", Input: c.types.inputs(t.Input, c.connection),
-			Example: c.example(t.Example),
+			Example: c.example(t.Example), group: c.into,
 		}
 		switch t.Type.Value {
 		case "webhook":
@@ -31,7 +28,7 @@ func (c *connectorCheck) triggers() {
 		case "poll":
 			c.pollTrigger(t, made)
 		}
-		c.made.Triggers = append(c.made.Triggers, made)
+		c.into.triggers = append(c.into.triggers, made)
 	}
 }
 
@@ -71,11 +68,8 @@ func (c *connectorCheck) example(v *spec.Value) []byte {
 }
 
 func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
-	action, ok := c.made.Action(t.Action.Value)
-	if !ok {
-		if t.Action.Given() {
-			c.local(t.Action, "C305", "action", "is not an action of this connector", c.actionNames())
-		}
+	action := c.find(t.Action, "C305")
+	if action == nil {
 		return
 	}
 	if !action.Output.List {

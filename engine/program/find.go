@@ -12,14 +12,14 @@ import (
 // where there is none, a hint at the nearest.
 func (s *Set) FindAction(id string) (action *Action, hint string, ok bool) {
 	connector, name, _ := strings.Cut(id, ".")
-	if k, known := s.Connectors[connector]; known {
+	if k, known := s.Connector(connector); known {
 		if a, found := k.Action(name); found {
 			return a, "", true
 		}
 	}
 	var ids []string
-	for _, k := range s.Connectors {
-		for _, a := range k.Actions {
+	for k := range s.AllConnectors() {
+		for _, a := range k.Actions() {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -30,14 +30,14 @@ func (s *Set) FindAction(id string) (action *Action, hint string, ok bool) {
 // the nearest.
 func (s *Set) FindTrigger(id string) (trigger *Trigger, hint string, ok bool) {
 	connector, name, _ := strings.Cut(id, ".")
-	if k, known := s.Connectors[connector]; known {
+	if k, known := s.Connector(connector); known {
 		if t, found := k.Trigger(name); found {
 			return t, "", true
 		}
 	}
 	var ids []string
-	for _, k := range s.Connectors {
-		for _, t := range k.Triggers {
+	for k := range s.AllConnectors() {
+		for _, t := range k.Triggers() {
 			ids = append(ids, t.ID)
 		}
 	}

@@ -144,7 +144,7 @@ func (c *flowCheck) collect(part string, steps []*spec.Step, around []link, bran
 		if s.ID.Given() {
 			c.collectID(s.ID, place{s.ID, part, chain})
 		}
-		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.set.Connectors[role] != nil {
+		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.connector(role) != nil {
 			// Known before any expression is checked, for connection.<role>.
 			c.role(s.Action)
 		}

@@ -186,7 +186,7 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 
 func (c *flowCheck) noAction(t spec.Text, use *Use, name string) {
 	var names []string
-	for _, a := range use.Connector.Actions {
+	for _, a := range use.Connector.Actions() {
 		names = append(names, use.Role+"."+a.Name)
 	}
 	if _, ok := use.Connector.Trigger(name); ok {

@@ -151,7 +151,7 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 
 func (c *flowCheck) noTrigger(t spec.Text, use *Use, name string) {
 	var names []string
-	for _, k := range use.Connector.Triggers {
+	for _, k := range use.Connector.Triggers() {
 		names = append(names, use.Role+"."+k.Name)
 	}
 	if _, ok := use.Connector.Action(name); ok {

@@ -14,7 +14,7 @@ import (
 // connector an action or trigger names, its default connection.
 func (c *flowCheck) uses() {
 	for role, use := range c.b.opt.Uses[c.made.ID] {
-		if k, ok := c.b.set.Connectors[use.Connector]; ok {
+		if k := c.b.connector(use.Connector); k != nil {
 			c.made.Uses[role] = &Use{Role: role, Connector: k, Connection: use.Connection}
 		}
 	}
@@ -33,7 +33,7 @@ func (c *flowCheck) use(role string, name spec.Text) {
 		return
 	}
 	connector, unsound := c.b.unsound.connections[name.Value]
-	likely := c.b.set.Connectors[connector]
+	likely := c.b.connector(connector)
 	if likely == nil {
 		likely = c.likely(role)
 	}
@@ -72,7 +72,7 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 // role is or begins with, as in ghl_b.
 func (c *flowCheck) likely(role string) *Connector {
 	for id := role; id != ""; id = id[:max(strings.LastIndex(id, "_"), 0)] {
-		if k, ok := c.b.set.Connectors[id]; ok {
+		if k := c.b.connector(id); k != nil {
 			return k
 		}
 	}
@@ -87,14 +87,27 @@ func (c *flowCheck) play(k *Connector, name string) {
 }
 
 // role returns what the first part of an action's or trigger's name stands
-// for, and the rest of the name. It is nil after a finding.
+// for, and the rest of the name. It is nil after a finding, and where the group
+// that is named has errors of its own.
 func (c *flowCheck) role(t spec.Text) (*Use, string) {
+	use, name := c.roleOf(t)
+	if use == nil {
+		return nil, ""
+	}
+	if g := use.Connector.holding(name); g != nil && c.b.note(g) {
+		c.follow()
+		return nil, ""
+	}
+	return use, name
+}
+
+func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	role, name, _ := strings.Cut(t.Value, ".")
 	if use, ok := c.made.Uses[role]; ok {
 		return use, name
 	}
-	k, ok := c.b.set.Connectors[role]
-	if !ok {
+	k := c.b.connector(role)
+	if k == nil {
 		c.noConnector(t, role)
 		return nil, ""
 	}
@@ -112,7 +125,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 		c.follow()
 		return
 	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(c.b.set.Connectors)), maps.Keys(c.made.Uses))
+	names := slices.AppendSeq(c.b.connectorIDs(), maps.Keys(c.made.Uses))
 	slices.Sort(names)
 	names = slices.Compact(names)
 	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names)}
@@ -124,7 +137,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.
 func (c *flowCheck) asks(role, name string) bool {
-	k := c.b.set.Connectors[role]
+	k := c.b.connector(role)
 	if use, ok := c.made.Uses[role]; ok {
 		k = use.Connector
 	}

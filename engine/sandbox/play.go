@@ -183,8 +183,8 @@ func (p *performance) refused(why *problem) *answer {
 // vendorError returns the body of an error as the vendor writes it.
 func (st *stage) vendorError(why *problem) []byte {
 	var body any = map[string]any{"message": why.message}
-	if sb := st.connector.Sandbox; sb != nil && sb.Error != nil {
-		v, err := sb.Error.Eval(&expr.Env{Names: map[string]any{
+	if form := st.connector.SandboxError; form != nil {
+		v, err := form.Eval(&expr.Env{Names: map[string]any{
 			"status": why.status, "message": why.message, "class": string(why.class),
 		}})
 		if err == nil {
