@@ -158,7 +158,9 @@ func (c *flowCheck) noTrigger(t spec.Text, use *Use, name string) {
 		c.hinted(t, "F223", namesHint("trigger", names), "%q is an action of %s, and a flow is started by a trigger", t.Value, use.Connector.Name)
 		return
 	}
-	c.name(t, "F223", "trigger", "is not a trigger of "+use.Connector.Name, names)
+	found := misnamed(t, "F223", "trigger", "is not a trigger of "+use.Connector.Name, names)
+	found.Hint = operationsHint("trigger", t.Value, names)
+	c.add(found)
 }
 
 // inbound checks a webhook of the flow's own.
