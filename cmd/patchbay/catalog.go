@@ -167,9 +167,11 @@ func repeatOf(o console.Operation) string {
 		return o.Repeat
 	case "safe":
 		return "safe: the second time changes nothing"
-	default:
-		return "known to the service by the header " + o.Repeat
 	}
+	if part, ok := strings.CutPrefix(o.Repeat, "multipart."); ok {
+		return "known to the service by " + part + ", sent behind each file"
+	}
+	return "known to the service by the header " + o.Repeat
 }
 
 func printFields(w io.Writer, title string, fields []console.Input, must, may string) {

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"strconv"
 	"strings"
 
 	"patchbay/engine/value"
@@ -160,6 +161,26 @@ func fileOf(v any) (value.File, bool) {
 		f.ContentType = kind
 	}
 	return f, true
+}
+
+// keyFiles puts the key of each file behind it, where the vendor knows the
+// repeat of a file by one. Each has its own, the same whenever the request is
+// repeated.
+func (b *builder) keyFiles(o *operation) {
+	name := o.Action.Repeat.Part
+	if name == "" || o.Key == "" {
+		return
+	}
+	var keyed []part
+	files := 0
+	for _, p := range b.parts {
+		keyed = append(keyed, p)
+		if p.file != nil {
+			files++
+			keyed = append(keyed, part{name: name, text: value.UUID(o.Key + "/" + strconv.Itoa(files))})
+		}
+	}
+	b.parts = keyed
 }
 
 // encodeParts writes a multipart body. Its boundary comes from the content, so

@@ -98,6 +98,7 @@ func (o *operation) build(inputs map[string]any, further []placed) (*draft, *val
 			return nil, f
 		}
 	}
+	b.keyFiles(o)
 	for _, p := range further {
 		if p.place.In == program.InQuery {
 			b.query = slices.DeleteFunc(b.query, func(q param) bool { return q.name == p.place.Path[0] })

@@ -2,6 +2,7 @@ package call
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -241,6 +242,48 @@ func TestIdempotencyKey(t *testing.T) {
 		"POST /v1/transfers\nAccept: application/json\nUser-Agent: patchbay\n",
 	}
 	if diff := cmp.Diff(want, s.requests()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestKeyBehindEachFile(t *testing.T) {
+	s := serve(t, respond(200, `{}`))
+	a := s.action("POST", "/files")
+	a.Input = []*program.Input{
+		input("files", value.ListOf(value.Of(value.FileKind)), program.InMultipart, "files[][file]"),
+		input("note", text(), program.InMultipart, "note"),
+	}
+	a.Effect, a.Repeat = program.EffectCreate, program.Repeat{Part: "files[][key]"}
+	given := map[string]any{
+		"files": []any{value.File{Name: "a.pdf", Data: []byte("A")}, value.File{Name: "b.pdf", Data: []byte("B")}},
+		"note":  "n",
+	}
+	c := New(Options{})
+	done(t, c, Request{Action: a, Input: given, Key: "k-1"})
+	done(t, c, Request{Action: a, Input: given, Key: "k-1"})
+	done(t, c, Request{Action: a, Input: given})
+	sent := func(parts ...string) string {
+		return "POST /v1/files\nAccept: application/json\nContent-Type: multipart/form-data; boundary=patchbay-a\nUser-Agent: patchbay\n\n" +
+			strings.Join(parts, "") + "--patchbay-a--\r\n"
+	}
+	file := func(name, data string) string {
+		return "--patchbay-a\r\nContent-Disposition: form-data; name=\"files[][file]\"; filename=\"" + name +
+			"\"\r\nContent-Type: application/octet-stream\r\n\r\n" + data + "\r\n"
+	}
+	plain := func(name, data string) string {
+		return "--patchbay-a\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + data + "\r\n"
+	}
+	keyed := sent(
+		file("a.pdf", "A"), plain("files[][key]", value.UUID("k-1/1")),
+		file("b.pdf", "B"), plain("files[][key]", value.UUID("k-1/2")),
+		plain("note", "n"),
+	)
+	want := []string{keyed, keyed, sent(file("a.pdf", "A"), file("b.pdf", "B"), plain("note", "n"))}
+	got := s.requests()
+	for i := range got {
+		got[i] = boundary.ReplaceAllString(got[i], "patchbay-a")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

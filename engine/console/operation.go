@@ -65,6 +65,8 @@ func newAction(a *program.Action) Operation {
 	case a.Effect == program.EffectRead:
 	case a.Repeat.Header != "":
 		o.Repeat = a.Repeat.Header
+	case a.Repeat.Part != "":
+		o.Repeat = "multipart." + a.Repeat.Part
 	case a.Repeat.Safe:
 		o.Repeat = "safe"
 	default:

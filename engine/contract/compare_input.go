@@ -289,6 +289,9 @@ func (c *comparison) places() map[string]bool {
 	if a.Repeat.Header != "" {
 		out["header."+a.Repeat.Header] = true
 	}
+	if a.Repeat.Part != "" {
+		out["multipart."+a.Repeat.Part] = true
+	}
 	if p := a.Paginate; p != nil {
 		add(p.Param, true)
 		add(p.SizeAt, p.Size > 0)

@@ -137,8 +137,12 @@ const (
 type Repeat struct {
 	Safe   bool   // the second one changes nothing
 	Header string // the header that carries a key by which the vendor knows a repeat, "" for none
+	Part   string // the part of a multipart body that carries such a key behind each file, "" for none
 	For    time.Duration
 }
+
+// Keyed reports whether the vendor knows a repeat by a key.
+func (r Repeat) Keyed() bool { return r.Header != "" || r.Part != "" }
 
 // Transport says by what an action reaches its service.
 type Transport string

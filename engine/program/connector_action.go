@@ -44,9 +44,9 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 	for _, e := range a.Differs {
 		made.Differs = append(made.Differs, Difference{What: e.Key.Value, Reason: e.Value.Text.Value, Pos: e.Key.Pos})
 	}
-	c.repeat(a, made)
 	c.request(a, made)
 	made.Input = c.types.inputs(a.Input, c.connection)
+	c.repeat(a, made)
 	scope := c.connection.With(value.Field{Name: "input", Type: c.inputScope(made.Input)})
 	made.Headers = c.headers(headers, scope)
 	made.Send = c.send(a.Send, scope)
@@ -74,10 +74,35 @@ func (c *connectorCheck) repeat(a *spec.Action, made *Action) {
 		made.Repeat.Safe = true
 	case a.Repeat == nil: // the parser has told that it is missing
 	case a.Repeat.Key.Given():
-		made.Repeat.Header, made.Repeat.For = a.Repeat.Key.Value, c.duration(a.Repeat.For)
+		c.repeatKey(a.Repeat, made)
 	default:
 		made.Repeat.Safe = a.Repeat.Word.Value == "safe"
 	}
+}
+
+// repeatKey checks where the key goes by which the vendor knows a repeat: a
+// header, or a part behind each file of a multipart body.
+func (c *connectorCheck) repeatKey(r *spec.Repeat, made *Action) {
+	made.Repeat.Header, made.Repeat.For = r.Key.Value, c.duration(r.For)
+	part, inBody := strings.CutPrefix(r.Key.Value, string(InMultipart)+".")
+	if !inBody {
+		return
+	}
+	made.Repeat.Header, made.Repeat.Part = "", part
+	if !slices.ContainsFunc(made.Input, (*Input).sendsFiles) {
+		c.hinted(r.Key, "C224", "an input such as  files: { type: list, of: file, send_as: multipart.files }",
+			"the key goes behind each file of the request, and no input is a file in a multipart body")
+	}
+}
+
+// sendsFiles reports whether an input brings a file, or several, into a
+// multipart body.
+func (in *Input) sendsFiles() bool {
+	t := in.Type
+	if t.Kind == value.List && t.Elem != nil {
+		t = t.Elem
+	}
+	return in.Place.In == InMultipart && t.Kind == value.FileKind
 }
 
 var (

@@ -105,7 +105,7 @@ func (p *performance) perform(ctx context.Context, a *program.Action, wrong *pro
 		}
 	}
 	key := ""
-	if text := p.req.header.Get(a.Repeat.Header); a.Repeat.Header != "" && text != "" {
+	if text := p.req.repeatKey(a.Repeat); text != "" {
 		key = strings.Join([]string{a.Name, account, text}, "\x00")
 		if first, ok := v.replied(key, p.now); ok {
 			p.effect.Replayed = true

@@ -24,7 +24,7 @@ type request struct {
 	query  url.Values
 	body   any // decoded JSON, nil where there is none
 	form   url.Values
-	files  map[string]value.File
+	files  map[string][]value.File
 	filled map[string]string // what stands in the braces of the path
 }
 
@@ -52,7 +52,7 @@ const mostBody = 32 << 20
 func read(r *http.Request, path string) (*request, *problem) {
 	req := &request{
 		method: r.Method, path: path, url: r.URL, header: r.Header, query: r.URL.Query(),
-		form: url.Values{}, files: map[string]value.File{},
+		form: url.Values{}, files: map[string][]value.File{},
 	}
 	if r.Body == nil {
 		return req, nil
@@ -108,7 +108,8 @@ func (req *request) parts(r *multipart.Reader) error {
 			req.form.Add(p.FormName(), string(data))
 			continue
 		}
-		req.files[p.FormName()] = value.File{Name: p.FileName(), ContentType: p.Header.Get("Content-Type"), Data: data}
+		f := value.File{Name: p.FileName(), ContentType: p.Header.Get("Content-Type"), Data: data}
+		req.files[p.FormName()] = append(req.files[p.FormName()], f)
 	}
 }
 
@@ -150,8 +151,8 @@ func (req *request) lookup(in *program.Input) (any, bool) {
 		v, ok := value.Get(req.body, p.Path)
 		return v, ok && v != nil
 	case program.InMultipart:
-		if f, ok := req.files[p.Path[0]]; ok {
-			return f, true
+		if files := req.files[p.Path[0]]; len(files) > 0 {
+			return filesFor(in.Type, files), true
 		}
 	case program.InPath:
 		if p.Path[0] == "url" && req.filled == nil {
@@ -164,6 +165,32 @@ func (req *request) lookup(in *program.Input) (any, bool) {
 	}
 	texts := req.texts(p)
 	return texts, len(texts) > 0
+}
+
+// filesFor returns files as an input of that type has them: a list, or the last
+// one of that name.
+func filesFor(t *value.Type, files []value.File) any {
+	if t == nil || t.Kind != value.List {
+		return files[len(files)-1]
+	}
+	list := make([]any, len(files))
+	for i, f := range files {
+		list[i] = f
+	}
+	return list
+}
+
+// repeatKey returns the key by which the vendor knows a repeat of an action, ""
+// where the request has none.
+func (req *request) repeatKey(r program.Repeat) string {
+	switch {
+	case r.Part != "":
+		return strings.Join(req.form[r.Part], " ")
+	case r.Header != "":
+		return req.header.Get(r.Header)
+	default:
+		return ""
+	}
 }
 
 // spread returns all of a query or of the headers as a map.

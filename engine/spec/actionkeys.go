@@ -58,7 +58,7 @@ func readRepeat(p *parser, a *Action, s spot) {
 
 func repeatSection() section[Repeat] {
 	return section[Repeat]{name: "repeat", noun: "repeat", rows: []row[Repeat]{
-		scalar("key", Line, "the header by which the service knows a repetition", "Idempotency-Key", func(r *Repeat) *Text { return &r.Key }).must(),
+		scalar("key", Line, "the header by which the service knows a repetition, or a part of a multipart body, such as multipart.files[][key], sent behind each file", "Idempotency-Key", func(r *Repeat) *Text { return &r.Key }).must(),
 		scalar("for", Duration, "how long the service remembers it", "30m", func(r *Repeat) *Text { return &r.For }).must(),
 	}}
 }
