@@ -144,12 +144,14 @@ type exampleRequest struct {
 	query url.Values
 	body  map[string]any
 	parts map[string]value.File
+	texts map[string]string // of a multipart body
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
 	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]value.File{}
+	w.texts = map[string]string{}
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
@@ -233,6 +235,11 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 			}
 			_, _ = p.Write(f.Data)
 		}
+		for name, text := range w.texts {
+			if err := m.WriteField(name, text); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -279,6 +286,10 @@ func (w *exampleRequest) put(p program.Place, v any) {
 			value.Put(w.body, p.Path, v)
 		}
 	case program.InMultipart:
+		if text, ok := v.(string); ok {
+			w.texts[p.Path[0]] = text
+			return
+		}
 		w.parts[p.Path[0]] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
 	default:
 	}
