@@ -177,13 +177,15 @@ func TestRequest(t *testing.T) {
 func TestInputRefused(t *testing.T) {
 	s := serve(t, respond(200, `{}`))
 	least, most := 1.0, 100.0
+	sku := field("sku", text())
+	sku.Pattern = "^[a-z-]+$"
 	a := s.action("POST", "/people/{id}",
 		input("id", text(), program.InPath, "id"),
 		optional(input("tags", value.ListOf(text()), program.InBody, "tags")),
 		optional(input("size", value.Of(value.Integer), program.InBody, "size")),
 		optional(input("day", value.Of(value.Date), program.InBody, "day")),
 		optional(input("kind", &value.Type{Kind: value.Enum, Values: []string{"a", "b"}}, program.InBody, "kind")),
-		optional(input("lines", value.ListOf(object("Line", field("sku", text()))), program.InBody, "lines")),
+		optional(input("lines", value.ListOf(object("Line", sku)), program.InBody, "lines")),
 		optional(input("trace", text(), program.InHeader, "X-Trace")),
 		&program.Input{Field: value.Field{Name: "place", Type: text()}, Default: program.Constant(nil, nil), Place: program.Place{In: program.InBody, Path: []string{"place"}}},
 	)
@@ -204,6 +206,7 @@ func TestInputRefused(t *testing.T) {
 		{full("size", 1.5), value.Failure{Field: "size", Message: "input size is the number 1.5, integer is expected"}},
 		{full("size", 0), value.Failure{Field: "size", Message: "input size is the number 0, at least 1 is expected"}},
 		{full("size", 101), value.Failure{Field: "size", Message: "input size is the number 101, at most 100 is expected"}},
+		{full("lines", []any{map[string]any{"sku": "a b"}}), value.Failure{Field: "lines[0].sku", Message: `input lines[0].sku is the text "a b", which does not match ^[a-z-]+$`}},
 		{full("day", "14.3.2026"), value.Failure{Field: "day", Message: `input day is the text "14.3.2026", date is expected`}},
 		{full("kind", "c"), value.Failure{Field: "kind", Message: `input kind is the text "c", enum (a, b) is expected`}},
 		{full("lines", []any{map[string]any{}}), value.Failure{Field: "lines[0].sku", Message: "input lines[0].sku is missing, string is expected"}},

@@ -65,7 +65,7 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 	if wrong != nil {
 		return nil, wrong.within(in.Name).failure("input ")
 	}
-	if reason := outOfBounds(in.Field, v); reason != "" {
+	if reason := in.OutOfBounds(v); reason != "" {
 		return nil, value.Fail(value.ClassInvalid, "input %s is %s, %s", in.Name, describe(v), reason)
 	}
 	return v, nil
@@ -80,26 +80,6 @@ func (o *operation) awaitsSignIn() bool {
 	return slices.ContainsFunc(o.Connection.Connector.Fields, func(in *program.Input) bool {
 		return in.FromToken != "" && o.Connection.Fields[in.Name] == nil
 	})
-}
-
-// outOfBounds tells how a number misses the bounds of its field.
-func outOfBounds(f value.Field, v any) string {
-	var n float64
-	switch v := v.(type) {
-	case int:
-		n = float64(v)
-	case float64:
-		n = v
-	default:
-		return ""
-	}
-	switch {
-	case f.Min != nil && n < *f.Min:
-		return "at least " + textOfNumber(*f.Min) + " is expected"
-	case f.Max != nil && n > *f.Max:
-		return "at most " + textOfNumber(*f.Max) + " is expected"
-	}
-	return ""
 }
 
 // resolveLimit reads the input `limit`, which every list has undeclared.
