@@ -44,7 +44,13 @@ func TestExamplesCheck(t *testing.T) {
 	}
 }
 
-func isFile(in *program.Input) bool { return in.Required() && in.Type.Kind == value.FileKind }
+func isFile(in *program.Input) bool {
+	t := in.Type
+	if t.Kind == value.List {
+		t = t.Elem
+	}
+	return in.Required() && t.Kind == value.FileKind
+}
 
 func TestYAMLText(t *testing.T) {
 	for _, tt := range []struct {
