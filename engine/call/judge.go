@@ -119,7 +119,7 @@ func (o *operation) classify(a *answer, root map[string]any) *value.Failure {
 	if class == "" {
 		class = classOf(a.status)
 	}
-	if class == "" {
+	if class == "" || class == program.ClassNone {
 		return nil
 	}
 	f := value.Fail(class, "%s", o.sentence(a, root, message))

@@ -1,6 +1,10 @@
 package program
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/diag"
@@ -85,6 +89,7 @@ type Auth struct {
 	// `connection`, which here holds the secret fields too, as text.
 	Token, Username, Password, Value *Value
 	Header, Query                    string // where an api_key goes
+	Path                             string // or the {name} in the path of a request that it fills
 
 	AuthorizeURL, TokenURL       string
 	AuthorizeParams, TokenParams map[string]string
@@ -97,6 +102,41 @@ type Auth struct {
 	Rotates      bool          // every refresh brings a new refresh token
 	BeforeExpiry time.Duration // how long before its end a token is renewed
 	Grace        time.Duration // how long an old refresh token still works after its first use
+}
+
+// Serves reports whether the way in can authorize an action: a key that stands
+// in the path of requests serves those alone, and they take no other.
+func (a *Auth) Serves(action *Action) bool {
+	if a != nil && a.Path != "" {
+		return strings.Contains(action.Path, "{"+a.Path+"}")
+	}
+	return !slices.ContainsFunc(action.Connector.Auths, func(other *Auth) bool {
+		return other.Path != "" && strings.Contains(action.Path, "{"+other.Path+"}")
+	})
+}
+
+// Reach says, of a way in that does not serve an action, what it does serve, or
+// which one the action needs.
+func (a *Auth) Reach(action *Action) string {
+	own := "it does not sign in"
+	if a != nil && a.Type != AuthNone {
+		own = fmt.Sprintf("it signs in with %q", a.Label)
+	}
+	var names []string
+	if a != nil && a.Path != "" {
+		for _, other := range action.Connector.Actions() {
+			if a.Serves(other) {
+				names = append(names, other.Name)
+			}
+		}
+		return own + ", which is good for nothing but " + strings.Join(names, ", ")
+	}
+	for _, other := range action.Connector.Auths {
+		if other.Serves(action) {
+			names = append(names, strconv.Quote(other.Label))
+		}
+	}
+	return own + ", and the action needs " + strings.Join(names, " or ")
 }
 
 // Test is the call that shows whether a connection works.
@@ -120,6 +160,10 @@ type ErrorRule struct {
 	Class   value.Class
 	Message []string // where the vendor's sentence is, as a path from the root of the answer; nil for the usual places
 }
+
+// ClassNone is the class of a rule for answers that are no errors, whatever
+// the rules after it say.
+const ClassNone value.Class = "none"
 
 // Effect says what an action does to the service.
 type Effect string
@@ -168,9 +212,11 @@ type Action struct {
 	Scopes     []string
 	Deprecated string
 
+	Before    []*Before // what is asked first, in this order
 	Transport Transport
-	Method    string // HTTP method; of the others: send, upsert, append, find, delete
-	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input holds the whole address
+	Method    string // HTTP method; of the others: send, send_each, upsert, append, find, delete
+	Host      string // "" for that of the connection
+	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input or an earlier answer holds the whole address
 	Headers   []Header
 	Send      []Send
 	Input     []*Input
@@ -213,16 +259,25 @@ func (a *Action) InputType() *value.Type {
 // whether the first one arrived.
 func (a *Action) Repeatable() bool { return a.Effect == EffectRead || a.Repeat.Safe }
 
+// Before is a request that an action makes before its own. Its answer is what
+// later ones see as before.<id>, with status, headers and body.
+type Before struct {
+	ID string
+	// Action is the request by itself: a read without inputs and output, in
+	// whose expressions stand the inputs of the action it belongs to.
+	Action *Action
+}
+
 // Header is one header of a request.
 type Header struct {
 	Name  string
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // Send is a value that goes out with every request of an action.
 type Send struct {
 	Place Place
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // In is the part of a request a value goes into.
@@ -236,6 +291,7 @@ const (
 	InHeader    In = "header"
 	InForm      In = "form"
 	InMultipart In = "multipart"
+	InNowhere   In = "nowhere" // only expressions look at it
 )
 
 // Place is where in a request a value goes.

@@ -181,3 +181,13 @@ func (u unsound) mayBeOf(k *Connector) bool {
 	}
 	return u.unreadable
 }
+
+// served looks that the way in of a connection can authorize an action.
+func (c *flowCheck) served(t spec.Text, use *Use, action *Action) {
+	conn := c.b.set.Connections[use.Connection]
+	if conn == nil || conn.Sandbox || conn.Auth.Serves(action) {
+		return
+	}
+	c.hinted(t, "F206", "name another connection:  use: { "+use.Role+": <connection> }",
+		"connection %q cannot be used for %s: %s", conn.Name, action.ID, conn.Auth.Reach(action))
+}

@@ -50,7 +50,7 @@ func (s *scene) cast(own *stage) {
 func (s *scene) env(item any) *expr.Env {
 	s.service.made++
 	return &expr.Env{
-		Names: map[string]any{"input": s.inputs, "item": item, "connection": s.connection},
+		Names: map[string]any{"input": s.inputs, "item": item, "connection": s.connection, "body": s.req.body},
 		Now:   s.now,
 		Place: s.action.ID + "#" + strconv.Itoa(s.service.made),
 	}
