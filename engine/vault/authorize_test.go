@@ -89,6 +89,22 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+func TestAuthorizePath(t *testing.T) {
+	conn := fixed(&program.Auth{Type: program.AuthAPIKey, Path: "key", Value: constant("T1/B 2/x?y")}, nil, nil)
+	v := open(t, newMemory())
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://files.acme.test/hooks/%7Bkey%7D/post", nil)
+	if err := v.Authorize(t.Context(), conn, req); err != nil {
+		t.Fatalf("Authorize() = %v", err)
+	}
+	if got, want := req.URL.String(), "https://files.acme.test/hooks/T1/B%202/x%3Fy/post"; got != want {
+		t.Errorf("address = %s, want %s", got, want)
+	}
+	want := value.Fail(value.ClassAuth, `Acme refuses the credentials of connection "acme_main": check what the connections file says`)
+	if diff := cmp.Diff(want, v.Renew(t.Context(), conn, req)); diff != "" {
+		t.Errorf("Renew() (-want +got):\n%s", diff)
+	}
+}
+
 func TestAuthorizeLacks(t *testing.T) {
 	ref := func(r program.SecretRef) map[string]program.SecretRef {
 		return map[string]program.SecretRef{"token": r}
