@@ -43,6 +43,9 @@ type Credentials interface {
 	// Reveal returns the fields of conn, the secret ones included, as text by
 	// their names: for services that are not reached by HTTP.
 	Reveal(ctx context.Context, conn *program.Connection) (map[string]string, error)
+	// Token returns the access token of a connection that signs in with one,
+	// "" of any other: for services that are not reached by HTTP.
+	Token(ctx context.Context, conn *program.Connection) (string, error)
 }
 
 // Options are the parts of a [Client] that have a default: the zero value
