@@ -254,10 +254,14 @@ func (o *operation) record(root map[string]any) (any, *value.Failure) {
 
 // at is where the record or the list lies in the root of an answer.
 func (o *operation) at() []string {
-	if at := o.Action.Output.At; at != nil {
-		return at
+	at := o.Action.Output.At
+	switch {
+	case at == nil:
+		return []string{"body"}
+	case len(at) > 0 && at[0] == program.FromInput:
+		return append([]string{"body"}, program.PathFrom(at, o.inputs, "body")...)
 	}
-	return []string{"body"}
+	return at
 }
 
 // prefix is the path of the output as messages name it: inside the body,

@@ -52,18 +52,14 @@ func (c *Connector) Auth(name string) (*Auth, bool) {
 	return nil, false
 }
 
-// NeedsConnection reports whether actions need a connection: false if the only
-// way in is none and there is nothing to fill in.
+// NeedsConnection reports whether actions need a connection: false if one of
+// the ways in is none and there is nothing to fill in.
 func (c *Connector) NeedsConnection() bool {
 	if len(c.Fields) > 0 {
 		return true
 	}
-	for _, a := range c.Auths {
-		if a.Type != AuthNone {
-			return true
-		}
-	}
-	return false
+	open := func(a *Auth) bool { return a.Type == AuthNone }
+	return len(c.Auths) > 0 && !slices.ContainsFunc(c.Auths, open)
 }
 
 // AuthType is the form of a way in.
@@ -323,7 +319,8 @@ type Output struct {
 	Type *value.Type // of one record; nil if there is none
 	List bool
 	// At is where the record or the list lies in the answer, from the root
-	// {status, headers, body}.
+	// {status, headers, body}; or [FromInput] and the name of an input that
+	// holds the path inside the body.
 	At            []string
 	MayBeMissing  bool
 	NotFoundIsNil bool
@@ -395,11 +392,30 @@ type Trigger struct {
 
 // Poll is how a polling trigger looks for news.
 type Poll struct {
-	Action  *Action
-	With    *Value // over connection, input and cursor
-	Every   time.Duration
-	ItemID  []string // in the mapped item
-	Changed []string // nil: only new items fire
+	Action *Action
+	With   *Value // over connection, input and cursor
+	Every  time.Duration
+	// ItemID and Changed are paths in the mapped item, or [FromInput] and the
+	// name of an input that holds the path. Without Changed only new items fire.
+	ItemID, Changed []string
+}
+
+// FromInput begins a path that an input of the action or trigger holds, in
+// place of a path that stands in the connector: item_id: input.id.
+const FromInput = "input"
+
+// PathFrom returns a path, read from the inputs where they hold it: without
+// the words in front that every such path has, nil where it was left out.
+func PathFrom(path []string, inputs map[string]any, front ...string) []string {
+	if len(path) != 2 || path[0] != FromInput {
+		return path
+	}
+	text, _ := inputs[path[1]].(string)
+	found := value.SplitPath(strings.TrimSpace(text))
+	if len(found) > 0 && slices.Contains(front, found[0]) {
+		found = found[1:]
+	}
+	return found
 }
 
 // Webhooks is how a vendor delivers.

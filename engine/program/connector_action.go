@@ -51,7 +51,7 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 	made.Headers = c.headers(slices.Concat(headers, a.Headers), scope)
 	made.Send = c.send(a.Send, scope)
 	c.places(a, made, "declare it:  input: { %s: { type: string } }")
-	made.Output = c.output(a.Output)
+	made.Output = c.output(a.Output, made.Input)
 	if a.Paginate != nil {
 		made.Paginate = c.paginate(a, made)
 	}
@@ -134,8 +134,8 @@ func (c *connectorCheck) send(entries []spec.Entry, scope *expr.Scope) []Send {
 	return out
 }
 
-// output checks what an action or trigger brings.
-func (c *connectorCheck) output(o *spec.Output) Output {
+// output checks what an action or trigger brings. Its place may be an input's.
+func (c *connectorCheck) output(o *spec.Output, inputs []*Input) Output {
 	if o == nil {
 		return Output{}
 	}
@@ -149,13 +149,35 @@ func (c *connectorCheck) output(o *spec.Output) Output {
 	if o.Type != nil {
 		made.Type = c.types.typeOf(*o.Type)
 	}
-	if o.At.Given() {
+	switch path := c.inputPath(o.At, inputs); {
+	case path != nil:
+		made.At = path
+	case o.At.Given():
 		made.At = c.answerPath(o.At)
 	}
 	if made.NotFoundIsNil && !made.MayBeMissing {
 		c.hinted(o.NotFound, "C230", "add  may_be_missing: true", "not_found: missing brings nothing where nothing is found, so the output may be missing")
 	}
 	return made
+}
+
+// inputPath reads a path such as input.items, which stands for the path that
+// the input of that name holds; nil for any other path.
+func (c *connectorCheck) inputPath(t spec.Text, inputs []*Input) []string {
+	name, ok := strings.CutPrefix(t.Value, FromInput+".")
+	if !ok {
+		return nil
+	}
+	if !hasField(inputs, name) {
+		var names []string
+		for _, in := range inputs {
+			names = append(names, in.Name)
+		}
+		at := t
+		at.Pos, at.Value = t.At(len(FromInput)+1), name
+		c.local(at, "C232", "input", "is not an input", names)
+	}
+	return []string{FromInput, name}
 }
 
 // answerPath reads a path from the root of an answer: body.results.tags,

@@ -34,7 +34,7 @@ func (c *connectorCheck) triggers() {
 
 func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 	made.Match = c.condition(t.Match, c.delivery)
-	made.Output = c.output(t.Output)
+	made.Output = c.output(t.Output, nil)
 	if c.main.Webhooks == nil {
 		if c.lost.has("webhooks", diag.Pos{}) {
 			c.follow()
@@ -88,15 +88,19 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 	made.Poll = &Poll{
 		Action: action, Every: c.duration(t.Every),
 		With:    c.objectTemplate(at, t.With, scope, action.InputType(), "input"),
-		ItemID:  c.itemPath(t.ItemID, action.Output.Type),
-		Changed: c.itemPath(t.Changed, action.Output.Type),
+		ItemID:  c.itemPath(t.ItemID, action.Output.Type, made.Input),
+		Changed: c.itemPath(t.Changed, action.Output.Type, made.Input),
 	}
 }
 
-// itemPath reads a path into a mapped record, such as item.tagId.
-func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
+// itemPath reads a path into a mapped record, such as item.tagId, or one that
+// an input of the trigger holds, such as input.id.
+func (c *connectorCheck) itemPath(t spec.Text, record *value.Type, inputs []*Input) []string {
 	if !t.Given() {
 		return nil
+	}
+	if path := c.inputPath(t, inputs); path != nil {
+		return path
 	}
 	parts := value.SplitPath(t.Value)
 	from := 0 // of the part, in the text

@@ -114,7 +114,7 @@ func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	// Entered first, so that a connection that is missing is told once.
 	use := &Use{Role: role, Connector: k}
 	c.made.Uses[role] = use
-	if k.NeedsConnection() {
+	if k.NeedsConnection() || c.b.set.bearsName(k) {
 		use.Connection = c.defaultConnection(t, k)
 	}
 	return use, name

@@ -95,11 +95,12 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 		}
 		root["body"] = v
 	}
-	record, found := value.Get(root, a.Output.At)
+	at := (&scene{action: a}).at()
+	record, found := value.Get(root, at)
 	if !found {
-		t.Fatalf("nothing lies at %s of %s", strings.Join(a.Output.At, "."), body.String())
+		t.Fatalf("nothing lies at %s of %s", strings.Join(at, "."), body.String())
 	}
-	if wrong := misfit(a.Output.Whole(), record, strings.Join(a.Output.At, ".")); wrong != "" {
+	if wrong := misfit(a.Output.Whole(), record, strings.Join(at, ".")); wrong != "" {
 		t.Errorf("%s\nin %s", wrong, body.String())
 	}
 	if list, ok := record.([]any); ok && len(list) == 0 {

@@ -59,7 +59,7 @@ func TestSend(t *testing.T) {
 
 func TestIndex(t *testing.T) {
 	b := serve(t, sandbox.Options{}, builtIn(t, "email"))
-	b.want("GET", "/", "", `200 {"connectors":[{"id":"email","name":"E-mail","api":"`+b.url+`/email","actions":["send: send"]}],`+
+	b.want("GET", "/", "", `200 {"connectors":[{"id":"email","name":"E-mail","api":"`+b.url+`/email","actions":["send: send","send_report: send_each"]}],`+
 		`"sandbox":"every service played back from its connector file","steering":["GET /_effects","GET /_mail","POST /_fail","POST /_reset","POST /_send"]}`)
 }
 

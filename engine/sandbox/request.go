@@ -207,13 +207,20 @@ func (req *request) repeatKey(r program.Repeat) string {
 	}
 }
 
-// spread returns all of a query or of the headers as a map.
+// spread returns all of a query, of the headers or of a form as a map.
 func (req *request) spread(in program.In) (any, bool) {
 	from := map[string][]string(req.query)
-	if in == program.InHeader {
-		from = req.header
-	}
 	m := map[string]any{}
+	switch in {
+	case program.InHeader:
+		from = req.header
+	case program.InForm, program.InMultipart:
+		from = req.form
+		for name, f := range req.files {
+			m[name] = f
+		}
+	default:
+	}
 	for name, texts := range from {
 		m[name] = strings.Join(texts, ", ")
 	}
