@@ -120,14 +120,15 @@ func (c *credential) presented(req *request) string {
 // for. The caller holds the service's lock.
 func (st *stage) admit(ctx context.Context, v *service, req *request, now time.Time) (account string, refused *problem) {
 	byPath := func(c *credential) bool { return c.path != "" && req.filled[c.path] != "" }
-	if st.credentials == nil || req.outside && !slices.ContainsFunc(st.credentials, byPath) {
+	inPath := slices.ContainsFunc(st.credentials, byPath)
+	if st.credentials == nil || req.outside && !inPath {
 		return "", nil // to other hosts a client takes no credentials but those in a path
 	}
 	v.load(ctx)
 	missing, expired := true, false
 	for _, c := range st.credentials {
 		text := c.presented(req)
-		if text == "" {
+		if text == "" || inPath && c.path == "" {
 			continue
 		}
 		missing = false
