@@ -124,8 +124,8 @@ func TestBefore(t *testing.T) {
 // TestBeforeFails looks at uploads whose parts fail: what fails before the last
 // request has done nothing, and may be done again.
 func TestBeforeFails(t *testing.T) {
-	broken := http.HandlerFunc(respond(500, `{"message":"out of order"}`))
-	fine := http.HandlerFunc(respond(200, `{"ok":true}`))
+	broken := respond(500, `{"message":"out of order"}`)
+	fine := respond(200, `{"ok":true}`)
 	tests := []struct {
 		name               string
 		place, file, final http.HandlerFunc

@@ -29,6 +29,7 @@ func (o *operation) describe() *value.Failure {
 		return f
 	case program.Table:
 		return o.describeTable()
+	case program.HTTP:
 	}
 	if len(o.Action.Before) == 0 {
 		_, f := o.firstDraft()
