@@ -28,6 +28,7 @@ type listing struct {
 	paginate program.Paginate
 	size     int      // items asked for per page; 0 leaves it to the service
 	position any      // of the next page; nil for the first one of a cursor
+	second   any      // the second half of that position, where there is one
 	next     *url.URL // the next page where a link leads to it
 	page     int      // counts from 1
 	got      int      // items so far
@@ -120,6 +121,9 @@ func (l *listing) placed() []placed {
 	}
 	if l.position != nil && l.paginate.Param.In != "" {
 		out = append(out, placed{place: l.paginate.Param, value: numberOrText(l.position, l.paginate.AsText)})
+	}
+	if l.second != nil && l.paginate.AndParam.In != "" {
+		out = append(out, placed{place: l.paginate.AndParam, value: numberOrText(l.second, l.paginate.AsText)})
 	}
 	return out
 }
@@ -237,14 +241,15 @@ func (l *listing) hasNext(root map[string]any, wire []any, d *draft) (bool, *val
 		}
 		return len(wire) > 0 && !short && !l.reachedTotal(root), nil
 	case "cursor":
-		next, _ := value.Get(root, p.Next)
-		return l.cursor(next)
+		if p.AndNext != nil && (len(wire) == 0 || short) {
+			return false, nil // such a service names the last item of the last page too
+		}
+		return l.cursor(root)
 	case "last_item":
 		if len(wire) == 0 || short {
 			return false, nil
 		}
-		next, _ := value.Get(wire[len(wire)-1], p.Next)
-		return l.cursor(next)
+		return l.cursor(wire[len(wire)-1])
 	default:
 		next, _ := value.Get(root, p.Next)
 		return l.link(next, d)
@@ -305,13 +310,20 @@ func isEmpty(v any) bool {
 	}
 }
 
-// cursor takes over the position of the next page. One that comes back would
-// go round for ever.
-func (l *listing) cursor(next any) (bool, *value.Failure) {
+// cursor takes over the position of the next page, which stands in the answer
+// or in its last item. One that comes back would go round for ever.
+func (l *listing) cursor(from any) (bool, *value.Failure) {
+	next, _ := value.Get(from, l.paginate.Next)
 	if isEmpty(next) {
 		return false, nil
 	}
 	name := paramText(next)
+	if l.paginate.AndNext != nil {
+		if l.second, _ = value.Get(from, l.paginate.AndNext); isEmpty(l.second) {
+			return false, nil
+		}
+		name += "\n" + paramText(l.second)
+	}
 	if l.seen[name] {
 		return false, value.Fail(value.ClassInvalid, "the position after page %d was given before: the list goes round in a circle", l.page)
 	}

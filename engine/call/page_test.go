@@ -191,6 +191,26 @@ func TestPages(t *testing.T) {
 			count: 5, want: []string{"GET /v1/items", "GET /v1/items", "GET /v1/items"},
 		},
 		{
+			name: "a position of two values, of which the last page has some too",
+			paginate: &program.Paginate{
+				Style: "cursor", Param: query("after"), Next: body("meta", "after"), AndParam: query("afterId"), AndNext: body("meta", "afterId"), Size: 2, SizeAt: query("limit"),
+			},
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				from := number(r, "after") + 1
+				shelf(w, from, from+2, 5, map[string]any{"meta": map[string]any{"after": from + 1, "afterId": "i" + strconv.Itoa(from+1)}})
+			},
+			count: 5, want: []string{"GET /v1/items?limit=2", "GET /v1/items?limit=2&after=1&afterId=i1", "GET /v1/items?limit=2&after=3&afterId=i3"},
+		},
+		{
+			name:     "two values of the last item",
+			paginate: &program.Paginate{Style: "last_item", Param: query("after"), Next: []string{"n"}, AndParam: query("id"), AndNext: []string{"n"}, Size: 2},
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				from := number(r, "after") + 1
+				shelf(w, from, from+2, 3, nil)
+			},
+			count: 3, want: []string{"GET /v1/items", "GET /v1/items?after=1&id=1"},
+		},
+		{
 			name:   "no pages",
 			answer: func(w http.ResponseWriter, _ *http.Request) { shelf(w, 0, 3, 500, nil) },
 			count:  3, want: []string{"GET /v1/items"},

@@ -362,6 +362,8 @@ type Paginate struct {
 	SizeAt   Place
 	SizeText bool
 	Next     []string // from the root of the answer, or from the last item for last_item
+	AndParam Place    // where the second half of a position goes; zero for none
+	AndNext  []string // where that half comes from, as Next
 	Total    []string
 	More     []string
 	StopWhen *expr.Code

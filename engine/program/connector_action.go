@@ -220,6 +220,7 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 		}
 	}
 	c.nextPage(p, out)
+	c.secondHalf(p, out)
 	if p.Total.Given() {
 		out.Total = c.answerPath(p.Total)
 	}
@@ -229,12 +230,33 @@ func (c *connectorCheck) paginate(a *spec.Action, made *Action) *Paginate {
 	return out
 }
 
+// nextPath reads where a position comes from: a path in the last item, or in
+// the answer.
+func (c *connectorCheck) nextPath(t spec.Text, style string) []string {
+	if style == "last_item" {
+		return value.SplitPath(strings.TrimPrefix(strings.TrimPrefix(t.Value, "item"), "."))
+	}
+	return c.answerPath(t)
+}
+
+// secondHalf reads the second value of a position.
+func (c *connectorCheck) secondHalf(p *spec.Paginate, out *Paginate) {
+	if p.And == nil {
+		return
+	}
+	if out.Style != "cursor" && out.Style != "last_item" {
+		c.hinted(p.Type, "C243", "type: cursor, or last_item", "pages of the type %s have one position, so there is no and", out.Style)
+		return
+	}
+	if p.And.Param.Given() && p.And.Next.Given() {
+		out.AndParam, out.AndNext = c.place(p.And.Param), c.nextPath(p.And.Next, out.Style)
+	}
+}
+
 func (c *connectorCheck) nextPage(p *spec.Paginate, out *Paginate) {
 	switch {
-	case p.Next.Given() && out.Style == "last_item":
-		out.Next = value.SplitPath(strings.TrimPrefix(strings.TrimPrefix(p.Next.Value, "item"), "."))
 	case p.Next.Given():
-		out.Next = c.answerPath(p.Next)
+		out.Next = c.nextPath(p.Next, out.Style)
 	case out.Style == "cursor" || out.Style == "last_item":
 		c.hinted(p.Type, "C242", "next: body.meta.next_cursor", "pages of the type %s need to know where the next position comes from", out.Style)
 	case out.Style == "link":

@@ -37,7 +37,7 @@ func (s *scene) paged(items []any, envelope any) (map[string]any, *problem) {
 	to := min(from+size, len(items))
 	page := append([]any{}, items[from:to]...)
 	if p.Style == "last_item" && len(page) > 0 {
-		page[len(page)-1] = withCursor(page[len(page)-1], p.Next, to)
+		page[len(page)-1] = withCursor(withCursor(page[len(page)-1], p.Next, to), p.AndNext, to)
 	}
 	root := s.place(page, envelope, s.at())
 	s.lead(root, p, to, len(items))
@@ -65,6 +65,9 @@ func (s *scene) lead(root map[string]any, p *program.Paginate, to, total int) {
 	switch p.Style {
 	case "cursor":
 		value.Put(root, p.Next, cursorAt(to))
+		if len(p.AndNext) > 0 {
+			value.Put(root, p.AndNext, cursorAt(to))
+		}
 	case "page":
 		value.Put(root, p.Next, s.pageNumber(p)+1)
 	case "offset":
@@ -144,6 +147,9 @@ func (s *scene) pageNumber(p *program.Paginate) int {
 
 // position returns the index of the first item of the page that is asked for.
 func (s *scene) position(p *program.Paginate, items []any, size int) (int, *problem) {
+	if wrong := s.half(p); wrong != nil {
+		return 0, wrong
+	}
 	var at int
 	switch p.Style {
 	case "offset":
@@ -179,6 +185,18 @@ func (s *scene) position(p *program.Paginate, items []any, size int) (int, *prob
 		return 0, invalid("%s is below %d", nameOf(p.Param), p.First)
 	}
 	return min(at, len(items)), nil
+}
+
+// half refuses a position of which only one of two values is given.
+func (s *scene) half(p *program.Paginate) *problem {
+	if len(p.AndNext) == 0 {
+		return nil
+	}
+	_, one := s.asked(p.Param)
+	if _, other := s.asked(p.AndParam); one != other {
+		return invalid("%s and %s belong together, one of them is missing", nameOf(p.Param), nameOf(p.AndParam))
+	}
+	return nil
 }
 
 // after returns the position behind the item whose cursor is asked for.

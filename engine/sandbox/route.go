@@ -275,6 +275,7 @@ func (req *request) fit(r *route) int {
 	}
 	if p := r.action.Paginate; p != nil {
 		declare(declared, p.Param)
+		declare(declared, p.AndParam)
 		declare(declared, p.SizeAt)
 		score += inputThere * (len(req.texts(p.Param)) + len(req.texts(p.SizeAt)))
 	}

@@ -80,11 +80,19 @@ func paginateSection() section[Paginate] {
 		scalar("first", Line, "the first position", "1", func(g *Paginate) *Text { return &g.First }),
 		block("page_size", "page_size", pageSizeSection, "how many items are asked for", func(g *Paginate, s *PageSize) { g.PageSize = s }),
 		scalar("next", Path, "where the next position comes from", "body.meta.next_page", func(g *Paginate) *Text { return &g.Next }),
+		block("and", "and", positionSection, "a second value that goes with the position, of a cursor or a last item", func(g *Paginate, n *Position) { g.And = n }),
 		scalar("total", Path, "where the answer says how many there are", "body.results.count", func(g *Paginate) *Text { return &g.Total }),
 		scalar("more", Path, "where the answer says whether there is more", "body.hasMore", func(g *Paginate) *Text { return &g.More }).not("has_more"),
 		scalar("stop_when", Expression, "true on the last page", "len(body.items) == 0", func(g *Paginate) *Text { return &g.StopWhen }),
 		scalar("max_pages", Whole, "more pages than that are an error", "1000", func(g *Paginate) *Text { return &g.MaxPages }),
 		word("wire", "text", "text sends the position in quotes", func(g *Paginate) *Text { return &g.Wire }),
+	}}
+}
+
+func positionSection() section[Position] {
+	return section[Position]{name: "and", noun: "and", rows: []row[Position]{
+		scalar("param", Path, "where the value goes", "query.startAfterId", func(n *Position) *Text { return &n.Param }).must(),
+		scalar("next", Path, "where it comes from", "body.meta.startAfterId", func(n *Position) *Text { return &n.Next }).must(),
 	}}
 }
 

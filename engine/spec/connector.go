@@ -161,7 +161,12 @@ type Repeat struct {
 type Paginate struct {
 	Type, Param, First, Next, Total, More, StopWhen, MaxPages, Wire Text
 	PageSize                                                        *PageSize
+	And                                                             *Position
 }
+
+// Position is the second half of a position, where the service takes two
+// values to find its way.
+type Position struct{ Param, Next Text }
 
 // PageSize is how many items are asked for, and where that is said.
 type PageSize struct {

@@ -81,7 +81,7 @@ func Sections() []Section {
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),
 		refreshSection().shown(), membersSection().shown(), limitSection().shown(), errorRuleSection().shown(),
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
-		actionSection().shown(), beforeSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(),
+		actionSection().shown(), beforeSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(), positionSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
 		webhooksSection().shown(), subscribeSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
