@@ -296,6 +296,7 @@ func (c *comparison) places() map[string]bool {
 	}
 	if p := a.Paginate; p != nil {
 		add(p.Param, true)
+		add(p.AndParam, true)
 		add(p.SizeAt, p.Size > 0)
 	}
 	return out
@@ -353,6 +354,9 @@ func (c *comparison) paging() {
 		in.Name = p.Param.Path[0]
 		c.sent("paginate.param", p.Param, in)
 	}
+	if len(p.AndParam.Path) > 0 {
+		c.sent("paginate.and.param", p.AndParam, &program.Input{Field: value.Field{Name: p.AndParam.Path[0], Type: value.Of(value.Any)}})
+	}
 	if len(p.SizeAt.Path) > 0 {
 		in := number(p.SizeText)
 		in.Name = p.SizeAt.Path[0]
@@ -361,9 +365,9 @@ func (c *comparison) paging() {
 	for _, at := range []struct {
 		what string
 		path []string
-	}{{"paginate.next", p.Next}, {"paginate.total", p.Total}, {"paginate.more", p.More}} {
+	}{{"paginate.next", p.Next}, {"paginate.and.next", p.AndNext}, {"paginate.total", p.Total}, {"paginate.more", p.More}} {
 		path := at.path
-		if at.what == "paginate.next" && p.Style == "last_item" {
+		if p.Style == "last_item" && path != nil && strings.HasSuffix(at.what, ".next") {
 			path = slices.Concat(c.action.Output.At, []string{"0"}, path)
 		}
 		if len(path) > 1 && path[0] == "body" {

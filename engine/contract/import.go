@@ -2,6 +2,7 @@ package contract
 
 import (
 	"cmp"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -13,17 +14,23 @@ import (
 
 // Target is the connector an import is for.
 type Target struct {
-	Connector string   // its id
-	Group     string   // the group the actions go into
-	New       bool     // there is no such connector yet: connector.yaml is written too
-	Fields    []string // of a connection of the connector there is
-	Types     []string // the names of the types of connector.yaml, which the group sees too
+	Connector string            // its id
+	Group     string            // the group the actions go into
+	New       bool              // there is no such connector yet: connector.yaml is written too
+	Fields    []string          // of a connection of the connector there is
+	Types     []string          // the names of the types of connector.yaml, which the group sees too
+	Headers   map[string]string // that all requests of the group have: lower-case name and value
+	Scopes    Scopes            // what the description does not say of scopes
+	Held      []byte            // the group's file as it is, nil for none
+	Record    []byte            // what an import wrote into it before, nil for none
 }
 
 // Imported is what an import has written.
 type Imported struct {
 	Files   []File // by their names in the folder of the connector
 	Actions int
+	Changes []Change // to the group's file that there was
+	Own     []string // the actions in it that no import wrote
 	// Settle are the places where a person must decide, by their lines in the
 	// files. They stand there as comments.
 	Settle diag.List
@@ -36,39 +43,20 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Import writes the operations of a description as a group of a connector.
 func Import(d *Description, to Target) Imported {
-	m := &importer{
-		to: to, desc: d, tenants: slices.Clone(to.Fields),
-		names: &namer{group: snake(to.Group), taken: map[string]bool{}},
-		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}},
-	}
-	for _, t := range to.Types {
-		m.types.taken[t] = true
-	}
-	if to.New && m.uses("locationId", "location_id", "altId") {
-		m.tenants = append(m.tenants, "locationId")
-	}
-	for _, t := range m.tenants {
-		m.names.tenants = append(m.names.tenants, snake(t))
-	}
-	m.version = m.usual()
-	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(o.scopes()) > 0 })
+	m := newImporter(d, to)
+	all := m.named()
 	var out Imported
-	// Names are given to short paths first: what a vendor adds below a path
-	// later does not change them.
-	var all []*importing
-	for _, op := range d.operations {
-		all = append(all, m.begin(op))
-	}
-	for _, a := range slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
-		return cmp.Or(cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
-	}) {
-		a.named = m.names.of(a.op, a.answer.many)
-	}
 	for _, a := range all {
 		a.finish()
 		out.Actions++
 	}
-	out.Files = append(out.Files, File{Path: to.Group + ".yaml", Data: m.group()})
+	data := m.group()
+	after := m.record(data)
+	if to.Held != nil {
+		out.Own = m.own()
+		data, after, out.Changes = merge(to.Group+".yaml", to.Held, data, m.before, after)
+	}
+	out.Files = append(out.Files, File{Path: to.Group + ".yaml", Data: data}, File{Path: ".import/" + to.Group, Data: after.bytes()})
 	if to.New {
 		out.Files = append([]File{{Path: "connector.yaml", Data: m.connector()}}, out.Files...)
 	}
@@ -87,6 +75,162 @@ func Import(d *Description, to Target) Imported {
 	return out
 }
 
+// newImporter looks at what the operations of a description have in common.
+func newImporter(d *Description, to Target) *importer {
+	m := &importer{
+		to: to, desc: d, tenants: slices.Clone(to.Fields), titles: map[string]int{},
+		names: &namer{group: slices.DeleteFunc(wordsOf(to.Group), func(w string) bool { return w == "api" }), taken: map[string]bool{}},
+		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}, roots: map[string]string{}, things: map[string]string{}, same: map[string]string{}, named: map[string]string{}},
+	}
+	for _, t := range to.Types {
+		m.types.taken[t] = true
+	}
+	if to.New && m.uses("locationId", "location_id", "altId") {
+		m.tenants = append(m.tenants, "locationId")
+	}
+	for _, t := range m.tenants {
+		m.names.tenants = append(m.names.tenants, snake(t))
+	}
+	m.names.noise = m.noise()
+	m.version = m.usual()
+	m.remember()
+	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(m.scopesOf(o)) > 0 })
+	return m
+}
+
+// remember takes the names that operations and types had the last time, and
+// keeps those that a person gave from being given again.
+func (m *importer) remember() {
+	m.before = readRecord(m.to.Record)
+	m.types.known = m.before.types
+	m.names.known = map[string]string{}
+	if m.to.Held == nil {
+		m.before = readRecord(nil)
+		return
+	}
+	held := readGroup(m.to.Held)
+	if m.before.units["headers"] == "" {
+		m.version = m.to.Headers[strings.ToLower(m.header)] // where there is none, each action says its own
+	}
+	for op, e := range held.actions {
+		m.names.known[op] = cmp.Or(m.before.actions[op], e.key)
+		m.names.taken[e.key] = true
+	}
+	for op, name := range m.before.actions {
+		m.names.known[op] = name
+		m.names.taken[name] = true
+	}
+	for name := range held.types {
+		m.types.taken[name] = true
+	}
+	for _, name := range m.before.types {
+		m.types.taken[name] = true
+	}
+}
+
+// own returns the actions that a person wrote.
+func (m *importer) own() []string {
+	var out []string
+	for op, e := range readGroup(m.to.Held).actions {
+		if !m.before.knows(op) {
+			out = append(out, m.to.Connector+"."+m.to.Group+"."+e.key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// record returns what the next import must know of this one.
+func (m *importer) record(data []byte) record {
+	out := readRecord(nil)
+	g := readGroup(data)
+	for op, e := range g.actions {
+		out.actions[op] = e.key
+		for unit, u := range units(e, op) {
+			out.units[unit] = hash(u.text(g.lines))
+		}
+	}
+	for name, e := range g.types {
+		for unit, u := range units(e, "type "+name) {
+			out.units[unit] = hash(u.text(g.lines))
+		}
+	}
+	if e := entryOf(g.entries, "headers"); e != nil {
+		out.units["headers"] = hash(e.text(g.lines))
+	}
+	out.types = m.types.named
+	return out
+}
+
+// noise returns the runs of words that say nothing in this group: its own
+// name, and the word that most paths begin with.
+func (m *importer) noise() [][]string {
+	count := map[string]int{}
+	for _, op := range m.desc.operations {
+		if segments, _ := m.names.segments(op.path); len(segments) > 0 {
+			count[segments[0]]++
+		}
+	}
+	out := [][]string{m.names.group}
+	for _, segment := range slices.Sorted(maps.Keys(count)) {
+		if len(count) > 1 && 3*count[segment] < 2*len(m.desc.operations) {
+			continue
+		}
+		m.names.root = segment
+		if said := strings.Split(segment, "_"); len(said) > 1 {
+			out = append(out, said, said[:2])
+		} else {
+			out = append(out, said)
+		}
+	}
+	return slices.DeleteFunc(out, func(run []string) bool { return len(run) == 0 })
+}
+
+// named names the operations, and the types that their answers are made of.
+func (m *importer) named() []*importing {
+	var all []*importing
+	var said []*saying
+	for _, op := range m.desc.operations {
+		a := m.begin(op)
+		a.says = m.names.say(op, a.answer)
+		all, said = append(all, a), append(said, a.says)
+	}
+	m.names.compare(said)
+	// Names are given to short paths first: what a vendor adds below a path
+	// later does not change them. What is deprecated comes last.
+	order := slices.SortedStableFunc(slices.Values(all), func(a, b *importing) int {
+		return cmp.Or(late(a.op)-late(b.op), cmp.Compare(strings.Count(a.op.path, "/"), strings.Count(b.op.path, "/")), cmp.Compare(a.op.path, b.op.path))
+	})
+	for _, a := range order {
+		a.named = m.names.of(a.says)
+		m.titles[titleKey(a.op, requestOf(a.op.text("summary"), a.named.verb))]++
+	}
+	// The thing itself is what one gets; what comes back from changing it has
+	// its own name where it is not the same.
+	slices.SortStableFunc(order, func(a, b *importing) int { return cmp.Compare(rank(a.named.verb), rank(b.named.verb)) })
+	for _, a := range order {
+		m.types.reserve(a.result(), a.resultNames(), a.thing())
+	}
+	for _, a := range order {
+		a.prepare()
+	}
+	return all
+}
+
+func late(op *operation) int {
+	if op.yes("deprecated") {
+		return 1
+	}
+	return 0
+}
+
+func rank(verb string) int {
+	if i := slices.Index([]string{"get", "list", "search", "create", "update", "upsert"}, verb); i >= 0 {
+		return i
+	}
+	return 9
+}
+
 // importer is a group on its way from a description to a file.
 type importer struct {
 	to      Target
@@ -96,7 +240,9 @@ type importer struct {
 	tenants []string // the fields of the connection that inputs are bound to
 	version string   // of most operations
 	header  string   // the name of the header that says it
-	scoped  bool     // some operations have scopes
+	before  record
+	scoped  bool           // some operations have scopes
+	titles  map[string]int // how many operations are called so
 	actions writer
 }
 
@@ -226,15 +372,6 @@ func (m *importer) connector() []byte {
 	w.line(0, settle+"which rate limits the service has; then add them as limits:")
 	w.line(0, settle+"which answers are errors of which class; what is not said follows the HTTP status")
 	return []byte(w.b.String())
-}
-
-// label returns a name as people read it: "locationId" is "Location id".
-func label(name string) string {
-	words := strings.ReplaceAll(snake(name), "_", " ")
-	if words == "" {
-		return name
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 func (m *importer) baseURL(w *writer, root node) {

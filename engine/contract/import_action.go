@@ -12,7 +12,9 @@ import (
 type importing struct {
 	*importer
 	op     *operation
+	says   *saying
 	named  named
+	output string
 	inputs []field
 	taken  map[string]bool
 	send   []pair
@@ -20,6 +22,8 @@ type importing struct {
 	answer answer
 	pages  []pair
 	paged  []string // the parameters that pages use
+
+	described map[string]string // what the description says of a place
 }
 
 // answer is what an operation brings.
@@ -34,24 +38,80 @@ type answer struct {
 
 // begin looks at what an operation brings, which its name depends on.
 func (m *importer) begin(op *operation) *importing {
-	a := &importing{importer: m, op: op, taken: map[string]bool{}}
+	a := &importing{importer: m, op: op, taken: map[string]bool{}, described: map[string]string{}}
 	a.answer = a.answers()
 	return a
+}
+
+// prepare makes the types of what the operation brings.
+func (a *importing) prepare() {
+	a.types.context = pascal(a.named.name)
+	if a.answer.many && a.named.effect != "read" {
+		a.answer = a.answer.whole(a.op)
+	}
+	a.output = a.outputOf()
 }
 
 // finish writes the operation.
 func (a *importing) finish() {
 	a.types.context = pascal(a.named.name)
-	if a.answer.many && a.named.effect != "read" {
-		a.answer = a.answer.whole(a.op)
-	}
-	output := a.output()
 	if a.answer.many {
 		a.paginate()
 	}
 	a.parameters()
 	a.body()
-	a.write(output)
+	a.write()
+}
+
+// result returns the schema of the one thing that the operation brings.
+func (a *importing) result() shape {
+	if a.answer.many && a.named.effect != "read" {
+		return a.answer.whole(a.op).shape
+	}
+	return a.answer.shape
+}
+
+// resultNames returns what the type of that thing may be called.
+func (a *importing) resultNames() []string {
+	thing := a.thing()
+	if a.named.effect != "read" && onlySays(a.result()) {
+		return []string{"Outcome", thing + "Outcome", pascal(a.named.name) + "Outcome"}
+	}
+	done := pascal(past(first(a.named.verb))) + thing
+	if _, name, ok := strings.Cut(a.result().place(), "/schemas/"); ok && short(typeName(name)) == thing {
+		return []string{thing, done, pascal(a.named.name) + "Result"} // the service calls it so itself
+	}
+	switch a.named.verb {
+	case "get", "list":
+		return []string{thing, done, pascal(a.named.name)}
+	case "create", "update", "upsert", "edit", "search":
+		if s := a.result(); slices.Contains(s.names, "id") || slices.Contains(s.names, "_id") {
+			return []string{thing, done, pascal(a.named.name) + "Result"}
+		}
+	}
+	if a.named.effect == "read" {
+		return []string{pascal(a.named.name) + "Result"}
+	}
+	return []string{done, pascal(a.named.name) + "Result"}
+}
+
+// past returns what has been done: created, sent.
+func past(verb string) string {
+	odd := map[string]string{"get": "fetched", "list": "listed", "search": "found", "find": "found", "send": "sent", "resend": "resent", "set": "set", "put": "put", "run": "run", "submit": "submitted", "skip": "skipped"}
+	switch w, ok := odd[verb]; {
+	case ok:
+		return w
+	case strings.HasSuffix(verb, "e"):
+		return verb + "d"
+	case strings.HasSuffix(verb, "y"):
+		return strings.TrimSuffix(verb, "y") + "ied"
+	}
+	return verb + "ed"
+}
+
+// onlySays reports whether an answer only says how the call went.
+func onlySays(s shape) bool {
+	return len(s.names) > 0 && !slices.ContainsFunc(s.names, func(n string) bool { return !slices.Contains(accompanying(), n) })
 }
 
 // answers finds what an operation brings: a list where one list is all that
@@ -98,8 +158,11 @@ func (a answer) inner(depth int) answer {
 		a.shape, a.at, a.many = p.items(), a.at+"."+lists[0], true
 	case len(lists) == 0 && len(records) == 1 && a.wraps(records[0]):
 		a.shape, a.at = shapeOf(a.props[records[0]]), a.at+"."+records[0]
-		if depth == 0 && strings.HasSuffix(a.at, ".results") || strings.HasSuffix(a.at, ".data") {
+		if strings.HasSuffix(a.at, ".results") || strings.HasSuffix(a.at, ".data") {
 			return a.inner(depth + 1)
+		}
+		if in := a.inner(depth + 1); depth < 3 && in.many && a.leads(in.at) {
+			return in
 		}
 	}
 	return a
@@ -110,12 +173,29 @@ func beside(name string) bool {
 	return slices.Contains([]string{"meta", "pagination", "paging", "links", "_links", "response_metadata", "metadata", "aggregations"}, name)
 }
 
+// leads reports whether all that is beside a list in an answer leads through
+// its pages.
+func (a answer) leads(list string) bool {
+	for _, n := range a.names {
+		own := list == a.at+"."+n
+		if !own && !beside(n) && !slices.Contains(accompanying(), n) && !afterName.MatchString(n) && !strings.HasPrefix(n, "next") && !strings.HasPrefix(n, "has") {
+			return false
+		}
+	}
+	return true
+}
+
+// accompanying are the keys of an answer that only say how the call went.
+func accompanying() []string {
+	return []string{
+		"success", "succeded", "succeeded", "status", "statusCode", "message", "traceId", "new", "ok", "code", "msg", "total", "count", "deleted", //nolint:misspell // one service writes it so
+	}
+}
+
 // wraps reports whether all other keys only say how the call went.
 func (a answer) wraps(name string) bool {
 	for _, n := range a.names {
-		ok := slices.Contains([]string{
-			"success", "succeded", "succeeded", "status", "statusCode", "message", "traceId", "new", "ok", "code", "msg", "total", "count", //nolint:misspell // one service writes it so
-		}, n)
+		ok := slices.Contains(accompanying(), n)
 		if n != name && !ok && !beside(n) {
 			return false
 		}
@@ -133,8 +213,8 @@ func (a answer) whole(op *operation) answer {
 	return a
 }
 
-// output returns the value of `output:`, "" for none.
-func (a *importing) output() string {
+// outputOf returns the value of `output:`, "" for none.
+func (a *importing) outputOf() string {
 	switch form := a.answer.form; {
 	case a.answer.none:
 		return ""
@@ -143,14 +223,14 @@ func (a *importing) output() string {
 	case form != "" && !strings.Contains(form, "json") && form != "*/*":
 		return "{ one: file, decode: file }"
 	case !a.answer.known:
-		a.note("what it answers; the description gives no schema")
 		return "{ one: any, at: body }"
 	}
 	word := "one"
 	if a.answer.many {
 		word = "list"
 	}
-	t := a.types.element(a.answer.shape, pascal(a.named.thing), false, 0)
+	a.types.tail = a.thing()
+	t := a.types.element(a.answer.shape, a.thing(), false, 0)
 	return flow([]pair{{word, t}, {"at", a.answer.at}})
 }
 
@@ -187,7 +267,8 @@ func (a *importing) parameter(p parameter) {
 	s := shapeOf(p.schema)
 	pairs := kind(value.String)
 	if p.schema.exists() && s.known() && !s.bare() {
-		pairs = a.types.typed(s, pascal(a.named.thing)+pascal(p.name), true, 0)
+		a.types.tail = one(p.name)
+		pairs = a.types.typed(s, within(a.thing(), p.name), true, 0)
 	}
 	if p.in == "path" && slices.Contains([]string{"list", "any", "map"}, pairs[0].value) {
 		pairs = kind(value.String)
@@ -200,7 +281,11 @@ func (a *importing) parameter(p parameter) {
 	case pairs[0].value == "string" && p.in == "query" && commaJoined(help):
 		pairs = []pair{{"type", "list"}, {"of", "string"}, {"style", "comma"}}
 	}
-	a.input(p.name, p.in, pairs, p.required, help, p.yes("deprecated"))
+	example := exampleOf(shape{node: p.node}, p.name, pairs[0].value)
+	if example == "" {
+		example = exampleOf(s, p.name, pairs[0].value)
+	}
+	a.input(given{name: p.name, in: p.in, pairs: pairs, required: p.required, help: help, deprecated: p.yes("deprecated"), example: example})
 }
 
 // commaJoined reports whether a description speaks of values joined by commas.
@@ -209,47 +294,68 @@ func commaJoined(help string) bool {
 	return strings.Contains(help, "comma separated") || strings.Contains(help, "separated by comma") || strings.Contains(help, "comma delimited")
 }
 
+// given is one thing that an operation is given, as the description has it.
+type given struct {
+	name, in   string
+	pairs      []pair // its type
+	required   bool
+	help       string
+	deprecated bool
+	example    string // as YAML
+}
+
 // input adds an input, bound to the connection where it names the tenant.
-func (a *importing) input(name, in string, pairs []pair, required bool, help string, deprecated bool) {
-	place := in + "." + name
-	tenant := a.tenant(name)
-	if name == "altType" || name == "alt_type" {
-		if in != "path" && (pairs[0].value == "enum" || pairs[0].value == "string") && a.hasTenant() {
-			a.send = append(a.send, pair{place, "location"})
-			return
-		}
+func (a *importing) input(g given) {
+	place := g.in + "." + g.name
+	tenant := a.tenant(g.name)
+	if (g.name == "altType" || g.name == "alt_type") && g.in != "path" && (g.pairs[0].value == "enum" || g.pairs[0].value == "string") && a.hasTenant() {
+		a.send = append(a.send, pair{place, "location"})
+		return
 	}
-	if tenant != "" && a.taken[name] {
+	own := a.ownName(g, tenant)
+	if tenant != "" && a.taken[own] {
 		a.send = append(a.send, pair{place, `"${{ connection.` + tenant + ` }}"`})
 		return
 	}
-	own := name
-	if !identifier.MatchString(own) {
-		own = cmp.Or(snake(own), "value")
-	}
-	if a.answer.many && own == "limit" {
-		own = "page_limit"
-	}
 	if a.taken[own] {
-		own += "_in_" + in
+		own += "_in_" + g.in
 	}
 	a.taken[own] = true
-	if !a.byDefault(own, name, in) {
+	pairs := g.pairs
+	if !a.byDefault(own, g.name, g.in) {
 		pairs = append(pairs, pair{"send_as", scalar(place)})
 	}
+	bound := tenant != "" && pairs[0].value == "string"
 	switch {
-	case tenant != "" && pairs[0].value == "string":
+	case bound:
 		pairs = append(pairs, pair{"default", `"${{ connection.` + tenant + ` }}"`})
-	case !required:
+	case !g.required:
 		pairs = append(pairs, pair{"optional", "true"})
 	}
-	if text := sentence(help); text != "" {
+	if text := telling(g.help, g.name+" "+a.thing()); text != "" && !bound {
 		pairs = append(pairs, pair{"help", scalar(text)})
 	}
-	if deprecated {
+	if g.example != "" && !bound {
+		pairs = append(pairs, pair{"example", g.example})
+	}
+	if g.deprecated {
 		pairs = append(pairs, pair{"deprecated", "the service says so"})
 	}
 	a.inputs = append(a.inputs, field{own, pairs})
+}
+
+// ownName returns the name of an input: the service's own, but for that of the
+// tenant, which has the name it has in the connection.
+func (a *importing) ownName(g given, tenant string) string {
+	switch {
+	case tenant != "" && g.in != "path":
+		return tenant
+	case !identifier.MatchString(g.name):
+		return cmp.Or(snake(g.name), "value")
+	case a.answer.many && g.name == "limit":
+		return "page_limit"
+	}
+	return g.name
 }
 
 // byDefault reports whether an input goes to its place without send_as.
@@ -278,7 +384,7 @@ func (a *importing) body() {
 	bodies := a.op.bodies()
 	if len(bodies) == 0 {
 		if a.op.get("requestBody").exists() {
-			a.input("body", "body", kind(value.Any), false, "", false)
+			a.input(given{name: "body", in: "body", pairs: kind(value.Any)})
 			a.note("what the body holds; the description does not say")
 		}
 		return
@@ -309,11 +415,15 @@ func (a *importing) body() {
 			a.note("the property " + name + " is left out: no place in a body has a dot in its name")
 			continue
 		}
-		pairs := a.types.typed(p, pascal(a.named.thing)+pascal(name), true, 0)
+		a.types.tail = one(name)
+		pairs := a.types.typed(p, within(a.thing(), name), true, 0)
 		if in != "body" && slices.Contains([]string{"list", "map", "any"}, pairs[0].value) && in == "form" {
 			pairs = kind(value.String)
 		}
-		a.input(name, in, pairs, slices.Contains(b.needs, name), p.text("description"), p.yes("deprecated"))
+		a.input(given{
+			name: name, in: in, pairs: pairs, required: slices.Contains(b.needs, name), help: p.text("description"),
+			deprecated: p.yes("deprecated"), example: exampleOf(p, name, pairs[0].value),
+		})
 	}
 }
 
@@ -328,7 +438,8 @@ func (a *importing) wholeBody(b content, in string) {
 		return
 	}
 	a.taken["body"] = true
-	pairs := a.types.typed(b.shape, pascal(a.named.thing), true, 0)
+	a.types.tail = a.thing()
+	pairs := a.types.typed(b.shape, a.thing(), true, 0)
 	pairs = append(pairs, pair{"send_as", "body"})
 	if !a.op.get("requestBody").yes("required") {
 		pairs = append(pairs, pair{"optional", "true"})
@@ -340,26 +451,40 @@ func (a *importing) wholeBody(b content, in string) {
 }
 
 // write writes the action.
-func (a *importing) write(output string) {
+func (a *importing) write() {
 	w := &a.actions
-	if len(a.op.scopes()) == 0 && a.scoped {
-		a.note("which scopes it needs; the description names none")
+	scopes := a.scopesOf(a.op)
+	if len(scopes) == 0 && a.scoped {
+		a.note("which scopes it needs")
 	}
-	for _, n := range a.notes {
-		w.line(1, settle, n)
+	if a.op.method == "POST" && a.says.phrase.verb == "" && a.named.verb == "create" && a.op.text("summary") != "" {
+		a.note("what it does to the world; its summary has no verb that is known here")
 	}
-	if a.op.method == "POST" && a.named.effect == "read" {
-		w.line(1, settle, "that it only reads, as its name says")
+	if a.op.method == "POST" && a.named.effect == "read" && !a.named.sure {
+		a.note("whether it only reads")
 	}
+	idempotency := a.idempotency()
+	if idempotency != "" {
+		a.note("how long the service remembers " + idempotency)
+	}
+	if len(a.notes) > 0 {
+		w.line(1, settle, strings.Join(a.notes, "; "))
+	}
+	title := a.title()
 	w.line(1, a.named.name, ":")
-	w.line(2, "name: ", scalar(a.title()))
-	if help := sentence(a.op.text("description")); help != "" && help != a.title() {
+	w.line(2, "name: ", scalar(title))
+	if help := telling(a.op.text("description"), title+" "+a.op.text("summary")); help != "" {
 		w.line(2, "help: ", scalar(help))
 	}
+	if docs := a.op.get("externalDocs").text("url"); strings.HasPrefix(docs, "https://") {
+		w.line(2, "docs: ", address(docs))
+	}
 	w.line(2, "effect: ", a.named.effect)
-	a.repeat(w)
-	if scopes := a.op.scopes(); len(scopes) > 0 {
-		w.line(2, "scopes: ", list(scopes[0]))
+	if a.named.effect != "read" {
+		w.line(2, "repeat: ", a.repeat(idempotency))
+	}
+	if len(scopes) > 0 {
+		w.line(2, "scopes: ", list(scopes))
 	}
 	w.line(2, "request: ", address(a.op.method+" "+a.op.path))
 	if name, v := versionOf(a.op); v != "" && v != a.version {
@@ -377,8 +502,8 @@ func (a *importing) write(output string) {
 	if len(a.pages) > 0 {
 		w.entry(2, "paginate", a.pages)
 	}
-	if output != "" {
-		w.line(2, "output: ", output)
+	if a.output != "" {
+		w.line(2, "output: ", a.output)
 	}
 	if a.op.yes("deprecated") {
 		w.line(2, "deprecated: the service says so")
@@ -386,36 +511,29 @@ func (a *importing) write(output string) {
 	w.line(0)
 }
 
-// title returns what people call the action.
-func (a *importing) title() string {
-	if s := strings.TrimSuffix(sentence(a.op.text("summary")), "."); s != "" {
-		return s
-	}
-	name := a.named.name
-	if !strings.Contains(name, "_") {
-		about := singular(a.names.group)
-		if a.answer.many {
-			about = plural(about)
+// idempotency returns the header by which the service knows a repetition.
+func (a *importing) idempotency() string {
+	for _, p := range a.op.parameters() {
+		if p.in == "header" && strings.Contains(strings.ToLower(p.name), "idempotency") && a.named.effect != "read" {
+			return p.name
 		}
-		name += "_" + about
 	}
-	return label(name)
+	return ""
 }
 
-func (a *importing) repeat(w *writer) {
-	if a.named.effect == "read" {
-		return
+// repeat returns whether an operation may be done twice: one that puts or
+// deletes leaves the same behind the second time.
+func (a *importing) repeat(idempotency string) string {
+	switch {
+	case idempotency != "":
+		return flow([]pair{{"key", scalar(idempotency)}, {"for", "30m"}})
+	case a.op.method == "POST" && a.named.verb != "upsert", a.named.effect == "send":
+		return "unsafe"
 	}
-	for _, p := range a.op.parameters() {
-		if p.in == "header" && strings.Contains(strings.ToLower(p.name), "idempotency") {
-			w.line(2, settle, "how long the service remembers the key")
-			w.line(2, "repeat: ", flow([]pair{{"key", scalar(p.name)}, {"for", "30m"}}))
-			return
-		}
-	}
-	if a.op.method == "POST" && a.named.verb != "upsert" || a.named.effect == "send" {
-		w.line(2, "repeat: unsafe")
-		return
-	}
-	w.line(2, "repeat: safe")
+	return "safe"
+}
+
+// thing returns what the operation is about, as the name of a type.
+func (a *importing) thing() string {
+	return pascal(cmp.Or(a.named.thing, singular(snake(a.to.Group))))
 }

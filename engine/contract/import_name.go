@@ -4,279 +4,421 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 )
 
+// mostWords is how many words the name of an action has.
+const mostWords = 5
+
 // namer gives each operation of a group a name that says what it does, such as
-// list_tags. The name comes from the method, the path and the first word of the
-// summary, so that it is the same on every import.
+// list_tags. The name comes from the summary where that says what is done, else
+// from the method and the path, so that it is the same on every import.
 type namer struct {
-	group   string
-	tenants []string // parameters that stand for the account, and say nothing of what an operation is about
+	group   []string
+	root    string     // the word that most paths begin with
+	noise   [][]string // runs of words that say nothing: the group, the first words of all paths
+	tenants []string   // parameters that stand for the account, and say nothing of what an operation is about
 	taken   map[string]bool
+	known   map[string]string    // the names that operations have already, by method and path
+	alike   map[string][]*saying // the operations that would have a name
 }
 
 // named is what the name of an action is made of.
 type named struct {
 	name   string
 	verb   string
-	thing  string // what it is about, in the singular: "tag"
+	thing  string // what it is about, in the singular: "tag"; "" for the group's own
 	effect string
+	sure   bool // what it does is plain from its words
 }
 
-// verbs are the first words of summaries and path segments that say what an
-// operation does, with the effect they have.
-func verbs() map[string]string {
-	return map[string]string{
-		"get": "read", "list": "read", "find": "read", "fetch": "read", "search": "read", "retrieve": "read", "read": "read", "lookup": "read",
-		"check": "read", "validate": "read", "verify": "read", "preview": "read", "export": "read", "download": "read", "count": "read", "filter": "read", "query": "read",
-		"create": "create", "add": "update", "upload": "create", "generate": "create", "register": "create", "duplicate": "create", "clone": "create", "import": "create",
-		"update": "update", "upsert": "update", "edit": "update", "set": "update", "change": "update", "patch": "update", "replace": "update", "modify": "update",
-		"assign": "update", "attach": "update", "enable": "update", "disable": "update", "pause": "update", "resume": "update", "archive": "update", "merge": "update",
-		"connect": "update", "disconnect": "update", "publish": "update", "unpublish": "update", "void": "update", "cancel": "update", "complete": "update",
-		"record": "create", "remove": "update", "delete": "delete", "purchase": "create", "install": "update", "uninstall": "delete",
-		"send": "send", "schedule": "send", "trigger": "send", "start": "send", "push": "send", "post": "send", "invite": "send", "finalize": "update", "mark": "update", "accept": "update", "decline": "update",
-	}
+// plainVerbs are the names of actions on the group's own thing.
+func plainVerbs() []string {
+	return []string{"list", "get", "create", "update", "delete", "upsert", "search", "send"}
 }
 
-// of names an operation. many is true where it brings a list.
-func (n *namer) of(o *operation, many bool) named {
-	segments, params := n.segments(o.path)
-	last := ""
-	if len(segments) > 0 {
-		last = segments[len(segments)-1]
-	}
-	byID := strings.HasSuffix(strings.TrimSuffix(o.path, "/"), "}") && len(params) > 0 && !slices.Contains(n.tenants, params[len(params)-1])
-	out := named{verb: n.verb(o, many, byID)}
-	first, rest, _ := strings.Cut(last, "_")
-	said, _, _ := strings.Cut(snake(o.text("summary")), "_")
-	agree := said == first || verbs()[said] == "" || verbs()[said] == "read" && verbs()[first] == "read"
-	doing := agree && verbs()[first] != "" && !byID && (o.method != "GET" || strings.Contains(o.path, ".") || first == "search" || first == "list" || first == "lookup")
-	if doing {
-		out.verb, last = first, rest
-		if first == "list" && many || first == "lookup" {
-			out.verb = "list"
-		}
-		if last == "" && len(segments) > 1 {
-			last = segments[len(segments)-2]
-		}
-	}
-	if last == out.verb && len(segments) > 1 {
-		last = segments[len(segments)-2]
-	}
-	out.effect = n.effect(o.method, out.verb)
-	out.thing = singular(last)
-	thing := n.thing(out.verb, last, byID, segments)
-	if n.isGroup(last) && (len(segments) < 2 || doing && rest == "") {
-		thing = ""
-	}
-	if out.thing == "" {
-		out.thing = singular(n.group)
-	}
-	out.name = n.unique(strings.Trim(out.verb+"_"+thing, "_"), segments, params, o)
-	return out
+// saying is an operation with the words for it.
+type saying struct {
+	op       *operation
+	phrase   phrase
+	segments []string // of the path, without parameters, versions and the words all paths begin with
+	params   []string
+	byID     bool
+	many     bool
+	single   bool // it answers with one record
 }
 
-// thing returns what the name of an operation says it is about: one, or many,
-// and of what, where the word alone says little.
-func (n *namer) thing(verb, last string, byID bool, segments []string) string {
-	single := byID && verb != "add" && verb != "remove" && verb != "attach"
-	switch {
-	case verb == "list":
-		last = plural(last)
-	case single || verb == "create" || verb == "upsert":
-		last = singular(last)
+// say collects the words for an operation.
+func (n *namer) say(o *operation, a answer) *saying {
+	s := &saying{op: o, phrase: phraseOf(o.text("summary")), many: a.many, single: !a.many && slices.ContainsFunc(a.names, func(n string) bool { return n == "id" || n == "_id" })}
+	s.segments, s.params = n.segments(o.path)
+	s.byID = strings.HasSuffix(strings.TrimSuffix(o.path, "/"), "}") && len(s.params) > 0 && !slices.Contains(n.tenants, s.params[len(s.params)-1])
+	if k := len(s.segments); k > 0 && strings.Contains(s.segments[k-1], "bulk") {
+		s.phrase.bulk = true
 	}
-	vague := []string{"details", "start", "stats", "completed", "status", "initiate", "count", "info", "preview", "generate", "list", "settings", "configuration", "duplicate"}
-	if i := slices.Index(segments, last); i > 0 && slices.Contains(vague, last) && !n.isGroup(segments[i-1]) {
-		last = singular(segments[i-1]) + "_" + last
+	for _, run := range n.noise {
+		if less := without(s.phrase.object, run); !n.misleads(s, less, run) {
+			s.phrase.object = less
+		}
+		for i := range s.phrase.tails {
+			s.phrase.tails[i] = without(s.phrase.tails[i], run)
+		}
 	}
-	return last
+	s.phrase.tails = slices.DeleteFunc(s.phrase.tails, func(t []string) bool { return len(t) < 2 || n.idle(t) })
+	for i, t := range s.phrase.tails {
+		if len(t) > 2 && t[0] == "by" && t[len(t)-1] == "id" {
+			s.phrase.tails[i] = t[:len(t)-1]
+		}
+	}
+	return s
 }
 
-// verb returns the word an operation's name begins with.
-func (n *namer) verb(o *operation, many, byID bool) string {
-	first, _, _ := strings.Cut(snake(o.text("summary")), "_")
-	if _, ok := verbs()[first]; !ok {
-		first, _, _ = strings.Cut(snake(o.id), "_")
+// misleads reports whether an object without the name of the group would be
+// another thing that the path goes through: the payment of an order is no order.
+func (n *namer) misleads(s *saying, less, run []string) bool {
+	if len(less) == 0 || len(less) == len(s.phrase.object) || !slices.Equal(s.phrase.object[:len(less)], less) || len(run) == 0 {
+		return false
 	}
-	switch o.method {
-	case "GET", "HEAD":
-		switch {
-		case first == "search" || first == "download" || first == "export":
-			return first
-		case many && !byID:
-			return "list"
-		}
-		return "get"
-	case "PUT", "PATCH":
-		switching := first == "enable" || first == "disable" // one of the two, as the body says
-		if e := verbs()[first]; (e == "update" || e == "send") && !switching {
-			return first
-		}
-		return "update"
-	case "DELETE":
-		if first == "remove" || first == "cancel" || first == "disconnect" || first == "uninstall" {
-			return first
-		}
-		return "delete"
-	}
-	switch e := verbs()[first]; {
-	case first == "retrieve" || first == "fetch" || first == "read":
-		return "get"
-	case e == "" || e == "delete" && o.method == "POST" && !strings.Contains(snake(o.path), "delete"):
-		return "create"
-	}
-	return first
+	name := singular(strings.Join(less, "_"))
+	return slices.ContainsFunc(s.segments, func(w string) bool { return singular(w) == name && !n.isGroup(w) })
 }
 
-func (n *namer) effect(method, verb string) string {
-	switch method {
-	case "GET", "HEAD":
-		return "read"
-	case "DELETE":
-		if verb == "remove" || verb == "cancel" {
-			return "update"
-		}
-		return "delete"
-	case "PUT", "PATCH":
-		if verbs()[verb] == "send" {
-			return "send"
-		}
-		return "update"
+// ofItsOwn reports whether the parameter at the end of a path names one of what
+// is before it, as {taskId} behind tasks does.
+func ofItsOwn(segments, params []string) bool {
+	if len(segments) == 0 || len(params) == 0 {
+		return true
 	}
-	return verbs()[verb]
+	last, param := segments[len(segments)-1], params[len(params)-1]
+	stem := strings.TrimSuffix(strings.TrimSuffix(param, "_id"), "_key")
+	return param == "id" || param == "key" || strings.Contains(last, stem) || strings.Contains(stem, singular(last)) || strings.HasSuffix(stem, singular(last[strings.LastIndexByte(last, '_')+1:]))
+}
+
+// idle reports whether a tail says nothing: by id, for a location.
+func (n *namer) idle(tail []string) bool {
+	if slices.Contains([]string{"if", "where", "when", "which", "whether", "is", "are", "can", "with", "using", "based", "via", "about"}, tail[0]) {
+		return true
+	}
+	for _, w := range tail[1:] {
+		tenant := slices.ContainsFunc(n.tenants, func(t string) bool { return slices.Contains(strings.Split(t, "_"), singular(w)) })
+		if !tenant && !slices.Contains([]string{"id", "key", "or", "sub", "account", "per"}, singular(w)) || w == "ids" {
+			return false
+		}
+	}
+	return true
 }
 
 // segments returns the words of a path, and those of its parameters.
-func (n *namer) segments(p string) (words, params []string) {
+func (n *namer) segments(p string) (found, params []string) {
 	for s := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
 		switch {
 		case strings.HasPrefix(s, "{"):
 			params = append(params, snake(strings.Trim(s, "{}")))
-		case s != "" && !version.MatchString(s):
+		case s != "" && !version.MatchString(s) && s != "api" && s != "public" && s != "public-api":
 			for part := range strings.SplitSeq(s, ".") { // chat.postMessage
-				words = append(words, snake(part))
+				found = append(found, snake(part))
 			}
 		}
 	}
-	return words, params
+	return found, params
 }
 
 var version = regexp.MustCompile(`^v[0-9.]+$`)
 
 // isGroup reports whether a word only repeats the name of the group.
-func (n *namer) isGroup(word string) bool { return singular(word) == singular(n.group) || word == "" }
-
-// unique adds to a name what tells it from the others: the things above it in
-// the path, its parameters, the method.
-func (n *namer) unique(name string, segments, params []string, o *operation) string {
-	tries := []string{name}
-	for i := len(segments) - 2; i >= 0; i-- {
-		if !n.isGroup(segments[i]) && !strings.Contains(name, segments[i]) {
-			tries = append(tries, name+"_of_"+segments[i])
-		}
-	}
-	for _, p := range slices.Backward(params) {
-		tries = append(tries, name+"_by_"+p)
-	}
-	tries = append(tries, name+"_with_"+strings.ToLower(o.method), name+"_"+strings.Join(slices.Concat(segments, params), "_"), snake(o.id))
-	for _, t := range tries {
-		if t != "" && !n.taken[t] {
-			n.taken[t] = true
-			return t
-		}
-	}
-	for _, more := range []string{"_2", "_3", "_4", "_5", "_6", "_7", "_8", "_9"} {
-		if !n.taken[name+more] {
-			n.taken[name+more] = true
-			return name + more
-		}
-	}
-	return name
+func (n *namer) isGroup(word string) bool {
+	left := without(strings.Split(word, "_"), n.group)
+	return word == "" || word == n.root || len(slices.DeleteFunc(slices.Clone(left), func(w string) bool { return w == "api" })) == 0
 }
 
-// snake returns a text as words of the language: lower case, with underscores.
-func snake(s string) string {
-	var b strings.Builder
-	last := '_'
-	for i, r := range s {
-		switch {
-		case unicode.IsUpper(r) && r < unicode.MaxASCII:
-			next := ' '
-			if i+1 < len(s) {
-				next = rune(s[i+1])
-			}
-			if last != '_' && (unicode.IsLower(last) || unicode.IsDigit(last) || unicode.IsLower(next)) {
-				b.WriteByte('_')
-			}
-			b.WriteRune(unicode.ToLower(r))
-			last = r
-		case r < unicode.MaxASCII && (unicode.IsLower(r) || unicode.IsDigit(r)):
-			b.WriteRune(r)
-			last = r
-		case last != '_':
-			b.WriteByte('_')
-			last = '_'
-		}
+// own reports whether an operation is about the group's own thing, as its path
+// says.
+func (n *namer) own(s *saying) bool {
+	return len(s.segments) == 1 && n.isGroup(s.segments[0]) && len(s.params) <= 2
+}
+
+// compare looks which operations would have the same name.
+func (n *namer) compare(all []*saying) {
+	n.alike = map[string][]*saying{}
+	for _, s := range all {
+		verb := n.verb(s)
+		base := join(verb, n.object(s, verb))
+		n.alike[base] = append(n.alike[base], s)
 	}
-	out := strings.Trim(b.String(), "_")
-	if out != "" && unicode.IsDigit(rune(out[0])) {
-		out = "n" + out
+}
+
+// of names an operation.
+func (n *namer) of(s *saying) named {
+	out := named{verb: n.verb(s), sure: true}
+	object := n.object(s, out.verb)
+	tries := n.tries(s, out.verb, object)
+	out.effect = effectOf(s, out.verb)
+	if s.phrase.verb == "" || out.verb != s.phrase.verb && s.op.method == "POST" {
+		out.sure = s.op.method != "POST"
+	}
+	out.thing = singular(strings.Join(object, "_"))
+	op := known(s.op.method, s.op.path)
+	out.name = n.known[op]
+	delete(n.known, op) // a second one like it has a name of its own
+	if out.name == "" {
+		out.name = n.unique(tries, s)
 	}
 	return out
 }
 
-// singular returns one of what a word names many of.
-func singular(s string) string {
-	switch {
-	case strings.HasSuffix(s, "ies") && len(s) > 4:
-		return s[:len(s)-3] + "y"
-	case strings.HasSuffix(s, "sses"), strings.HasSuffix(s, "xes"), strings.HasSuffix(s, "ches"), strings.HasSuffix(s, "shes"):
-		return s[:len(s)-2]
-	case strings.HasSuffix(s, "ss"), strings.HasSuffix(s, "us"), strings.HasSuffix(s, "is"), strings.HasSuffix(s, "ics"):
-		return s
-	case strings.HasSuffix(s, "s") && len(s) > 2:
-		return s[:len(s)-1]
-	}
-	return s
-}
-
-// plural returns the word for many of what a word names.
-func plural(s string) string {
-	switch {
-	case s == "" || singular(s) != s || strings.HasSuffix(s, "ics"):
-		return s
-	case strings.HasSuffix(s, "y") && len(s) > 2 && !strings.ContainsRune("aeiou", rune(s[len(s)-2])):
-		return s[:len(s)-1] + "ies"
-	case strings.HasSuffix(s, "s"), strings.HasSuffix(s, "x"), strings.HasSuffix(s, "ch"), strings.HasSuffix(s, "sh"):
-		return s + "es"
-	}
-	return s + "s"
-}
-
-// pascal returns a text as the name of a type.
-func pascal(s string) string {
-	var b strings.Builder
-	for w := range strings.SplitSeq(snake(s), "_") {
-		if w != "" {
-			b.WriteString(strings.ToUpper(w[:1]) + w[1:])
+// verb returns the word an operation's name begins with.
+func (n *namer) verb(s *saying) string {
+	said := s.phrase.verb
+	if said == "" {
+		if first := wordsOf(s.op.id); len(first) > 0 {
+			said = verbOf(first[0])
 		}
 	}
-	return b.String()
+	last := ""
+	if len(s.segments) > 0 {
+		last = s.segments[len(s.segments)-1]
+	}
+	doing := verbOf(strings.Split(last, "_")[0])
+	switch s.op.method {
+	case "GET", "HEAD":
+		return n.reading(s, said)
+	case "PUT", "PATCH":
+		switching := (said == "enable" || said == "disable") && last == "status" // one of the two, as the body says
+		if said != "" && !switching && effects()[first(said)] != "read" {
+			return said
+		}
+		return "update"
+	case "DELETE":
+		if e := effects()[said]; said != "" && (e == "update" || e == "delete") && said != "update" {
+			return said
+		}
+		return "delete"
+	}
+	switch {
+	case said == "get" && s.many:
+		return "list"
+	case said != "" && (said != "delete" || doing == "delete" || strings.Contains(last, "delete")):
+		return said
+	case doing != "":
+		return doing
+	}
+	return "create"
 }
 
-// typeName returns the name of a schema without the words generators put
-// around it.
-func typeName(s string) string {
-	name := pascal(s)
-	for again := true; again; {
-		again = false
-		for _, end := range []string{"Dto", "Schema", "Response", "Successful", "Success", "Body", "Params", "Payload", "Request", "Model", "Object", "Type", "V2", "Resp"} {
-			if short, ok := strings.CutSuffix(name, end); ok && len(short) > 2 {
-				name, again = short, true
+func first(verb string) string { return strings.Split(verb, "_")[0] }
+
+// reading returns the verb of an operation that reads.
+func (n *namer) reading(s *saying, said string) string {
+	if said != "" && said != "get" && said != "list" {
+		return said
+	}
+	last := ""
+	if k := len(s.phrase.about); k > 0 {
+		last = s.phrase.about[k-1]
+	} else if k := len(s.segments); k > 0 && s.phrase.verb == "" {
+		last = s.segments[k-1]
+	}
+	lists := isMany(last) && (!s.byID || !ofItsOwn(s.segments, s.params)) && (!s.single || slices.Contains(wordsOf(s.op.text("summary")), "all"))
+	if said == "list" || s.many && (!s.byID || isMany(last)) || lists {
+		return "list"
+	}
+	return "get"
+}
+
+// object returns what an operation is about, as its name says it.
+func (n *namer) object(s *saying, verb string) []string {
+	object := s.phrase.object
+	plain := slices.Contains(plainVerbs(), verb)
+	switch {
+	case plain && n.own(s) && verb != "send", len(s.segments) == 2 && n.isGroup(s.segments[0]) && s.segments[1] == verb:
+		return nil
+	case s.phrase.verb == "" || len(s.phrase.about) == 0 && !plain && (len(s.phrase.tails) == 0 || s.op.method == "GET") && !strings.Contains(verb, "_") && !n.own(s):
+		object = n.pathObject(s, verb)
+	case len(object)+1 > mostWords:
+		object = object[len(object)-mostWords+1:]
+	}
+	if len(object) == 0 {
+		return nil
+	}
+	object = slices.Clone(object)
+	last := &object[len(object)-1]
+	switch {
+	case verb == "list", verb == "search" && s.many:
+		*last = plural(*last)
+	case uncounted(*last):
+	case s.byID && ofItsOwn(s.segments, s.params) && !s.phrase.bulk && slices.Contains([]string{"get", "update", "delete"}, verb), (verb == "create" || verb == "upsert") && !s.phrase.bulk:
+		*last = singular(*last)
+	}
+	return object
+}
+
+// pathObject returns what a path says it is about.
+func (n *namer) pathObject(s *saying, verb string) []string {
+	segments := s.segments
+	for len(segments) > 0 && n.isGroup(segments[0]) {
+		segments = segments[1:]
+	}
+	if len(segments) == 0 {
+		return nil
+	}
+	last := strings.Split(segments[len(segments)-1], "_")
+	if verbOf(last[0]) == verb || last[0] == verb {
+		last = last[1:]
+	}
+	vague := []string{"details", "start", "stats", "completed", "status", "initiate", "count", "info", "list", "settings", "configuration", "data", "all", "saved", "bulk", "public"}
+	if len(segments) > 1 && (len(last) == 0 || len(last) == 1 && slices.Contains(vague, last[0])) {
+		before := strings.Split(singular(segments[len(segments)-2]), "_")
+		if len(last) == 0 || last[0] == "list" || last[0] == "all" {
+			return before
+		}
+		return slices.Concat(before, last)
+	}
+	return last
+}
+
+// tries returns the names an operation may have, the best first.
+func (n *namer) tries(s *saying, verb string, object []string) []string {
+	var out []string
+	base := join(verb, object)
+	tail := func(t []string) {
+		for k := len(t); k > 1; k-- {
+			out = append(out, base+"_"+strings.Join(t[:k], "_"))
+		}
+	}
+	must := false
+	for _, t := range s.phrase.tails {
+		if t[0] == "as" || len(object) == 0 && (t[0] == "from" || t[0] == "to" || !n.own(s) || !slices.Contains(plainVerbs(), verb)) {
+			tail(t)
+			must = true
+			break
+		}
+	}
+	if s.phrase.bulk && len(object) == 0 {
+		out = append(out, base+"_in_bulk")
+	}
+	like := slices.DeleteFunc(slices.Clone(n.alike[base]), func(o *saying) bool { return o == s })
+	if len(like) > 0 && len(s.phrase.tails) > 0 && !slices.ContainsFunc(like, func(o *saying) bool { return slices.EqualFunc(o.phrase.tails, s.phrase.tails, slices.Equal[[]string]) }) {
+		tail(s.phrase.tails[0])
+	}
+	out = append(out, n.apart(s, verb, object, slices.DeleteFunc(like, func(o *saying) bool { return late(o.op) != late(s.op) }))...)
+	if !must {
+		out = append(out, base)
+	}
+	for _, t := range s.phrase.tails {
+		tail(t)
+	}
+	if s.phrase.bulk {
+		out = append(out, base+"_in_bulk")
+	}
+	for _, b := range s.op.bodies() {
+		if slices.Contains(b.names, "filters") {
+			out = append(out, base+"_with_filters")
+		}
+	}
+	out = append(out, join(verb, n.pathObject(s, verb)))
+	for i := len(s.segments) - 2; i >= 0; i-- {
+		if !n.isGroup(s.segments[i]) {
+			out = append(out, join(verb, append(strings.Split(singular(s.segments[i]), "_"), object...)))
+		}
+	}
+	for _, p := range slices.Backward(s.params) {
+		out = append(out, base+"_by_"+strings.TrimSuffix(p, "_id"))
+	}
+	return append(out, base+"_with_"+strings.ToLower(s.op.method), join(verb, slices.Concat(s.segments, s.params)))
+}
+
+// apart returns the name with the word of the path that tells an operation from
+// those that are otherwise called the same: google and facebook, where both
+// have campaigns.
+func (n *namer) apart(s *saying, verb string, object []string, others []*saying) []string {
+	if len(others) == 0 {
+		return nil
+	}
+	for i, word := range s.segments {
+		shared := slices.ContainsFunc(others, func(o *saying) bool {
+			return slices.Contains(o.segments, word) || !slices.EqualFunc(o.phrase.tails, s.phrase.tails, slices.Equal[[]string])
+		})
+		if said := strings.Split(word, "_"); !shared && !n.isGroup(word) && !slices.ContainsFunc(said, func(w string) bool { return w == first(verb) || slices.Contains(object, w) }) {
+			if i > 0 && i == len(s.segments)-1 {
+				return []string{join(verb, slices.Concat(object, said))}
+			}
+			return []string{join(verb, slices.Concat(said, object))}
+		}
+	}
+	return nil
+}
+
+// join returns a verb and words as a name.
+func join(verb string, object []string) string {
+	return strings.Trim(verb+"_"+strings.Join(object, "_"), "_")
+}
+
+// unique returns the first name that no other operation has, with words that
+// are in it twice and the name of the group left out.
+func (n *namer) unique(tries []string, s *saying) string {
+	for _, long := range []bool{false, true} {
+		for _, t := range tries {
+			said := n.lean(t)
+			if len(said) > mostWords && !long || len(said) == 0 {
+				continue
+			}
+			name := strings.Join(said[:min(len(said), mostWords)], "_")
+			if n.taken[name] && s.op.yes("deprecated") && len(said) < mostWords {
+				name += "_deprecated"
+			}
+			if !n.taken[name] {
+				n.taken[name] = true
+				return name
 			}
 		}
 	}
+	base := strings.Join(n.lean(tries[0])[:1], "_")
+	for _, more := range []string{"other", "further", "one", "more", "this", "that"} {
+		if name := base + "_" + more; !n.taken[name] {
+			n.taken[name] = true
+			return name
+		}
+	}
+	name := snake(s.op.method + " " + s.op.path)
+	n.taken[name] = true
 	return name
+}
+
+// lean returns the words of a name without those that stand in it twice.
+func (n *namer) lean(name string) []string {
+	var out []string
+	for w := range strings.SplitSeq(name, "_") {
+		if w != "" && !slices.ContainsFunc(out, func(o string) bool { return singular(o) == singular(w) }) {
+			out = append(out, w)
+		}
+	}
+	if less := without(out, n.group); len(less) > 0 {
+		out = less
+	}
+	for len(out) > 1 && isPreposition(out[len(out)-1]) {
+		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// effectOf returns what an operation does to the world.
+func effectOf(s *saying, verb string) string {
+	e := effects()[first(verb)]
+	switch s.op.method {
+	case "GET", "HEAD":
+		return "read"
+	case "DELETE":
+		if e == "update" {
+			return "update"
+		}
+		return "delete"
+	case "PUT", "PATCH":
+		if e == "send" || e == "delete" {
+			return e
+		}
+		return "update"
+	}
+	if s.phrase.sends || len(s.segments) > 0 && s.segments[len(s.segments)-1] == "send" {
+		return "send"
+	}
+	return e
 }

@@ -78,27 +78,3 @@ func list(values []string) string {
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }
-
-// sentence returns the first sentence of a description in one line, "" for
-// none worth repeating.
-func sentence(s string) string {
-	s = markup.ReplaceAllString(s, " ")
-	s = strings.Join(strings.Fields(strings.ReplaceAll(s, "${{", "{{")), " ")
-	s = strings.ReplaceAll(s, " .", ".")
-	if m := fullStop.FindStringIndex(s); m != nil {
-		s = s[:m[0]+2]
-	}
-	if r := []rune(s); len(r) > 160 {
-		s = string(r[:159])
-		if i := strings.LastIndexByte(s, ' '); i > 80 {
-			s = s[:i]
-		}
-		s = strings.TrimRight(s, " ,;:(") + "…"
-	}
-	return strings.Trim(s, " *#`|-")
-}
-
-// fullStop is the end of a sentence: a word, a stop, and a capital letter.
-var fullStop = regexp.MustCompile(`[a-z0-9)]\. +[A-Z]`)
-
-var markup = regexp.MustCompile("<[^>]*>|!?\\[([^\\]]*)\\]\\([^)]*\\)|[*`#|]+")
