@@ -94,6 +94,8 @@ type Auth struct {
 	PKCE                         bool
 	ClientAuthHeader             bool // client id and secret in the Authorization header instead of the body
 
+	Members *Members // the accounts that one sign-in serves, nil where it serves one
+
 	Rotates      bool          // every refresh brings a new refresh token
 	BeforeExpiry time.Duration // how long before its end a token is renewed
 	Grace        time.Duration // how long an old refresh token still works after its first use

@@ -95,13 +95,18 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 
 // itemPath reads a path into a mapped record, such as item.tagId.
 func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
+	return c.rootedPath(t, "item", record)
+}
+
+// rootedPath reads a path into a mapped record below the name of the root.
+func (c *connectorCheck) rootedPath(t spec.Text, root string, record *value.Type) []string {
 	if !t.Given() {
 		return nil
 	}
 	parts := value.SplitPath(t.Value)
 	from := 0 // of the part, in the text
-	if parts[0] == "item" {
-		parts, from = parts[1:], len("item.")
+	if parts[0] == root {
+		parts, from = parts[1:], len(root)+1
 	}
 	at := record
 	for _, part := range parts {

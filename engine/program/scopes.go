@@ -21,10 +21,21 @@ func (s *Set) Scopes() []ScopeNeed {
 	needs := map[key][]string{}
 	need := func(use *Use, scopes []string, why string) {
 		for _, scope := range scopes {
-			k := key{use.Connection, use.Connector.ID, scope}
+			k := key{use.Written(), use.Connector.ID, scope}
 			if !slices.Contains(needs[k], why) {
 				needs[k] = append(needs[k], why)
 			}
+		}
+	}
+	for _, name := range s.WrittenConnections() {
+		c := s.Connections[name]
+		if !c.IsAgency() {
+			continue
+		}
+		m := c.Auth.Members
+		need(&Use{Connector: c.Connector, Connection: name}, m.List.Scopes, "accounts of "+name+": "+m.List.ID)
+		if m.Token != nil {
+			need(&Use{Connector: c.Connector, Connection: name}, m.Token.Action.Scopes, "accounts of "+name+": "+m.Token.Action.ID)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Flows)) {

@@ -73,7 +73,16 @@ type Refresh struct {
 
 // Members is how one sign-in serves many accounts.
 type Members struct {
-	List, ID, Token Text
+	List, ID, Title, Field, Every Text // Title is the key name
+	With                          []Entry
+	Token                         *MemberToken
+	Joined, Retired               Text
+}
+
+// MemberToken is how an account of a sign-in gets a token of its own.
+type MemberToken struct {
+	Action, AccessToken, ExpiresIn Text
+	With                           []Entry
 }
 
 // Limit is one rate limit, of a connector or an action.

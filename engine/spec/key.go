@@ -79,7 +79,7 @@ func Sections() []Section {
 		connectionSection().shown(),
 
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),
-		refreshSection().shown(), membersSection().shown(), limitSection().shown(), errorRuleSection().shown(),
+		refreshSection().shown(), membersSection().shown(), memberTokenSection().shown(), limitSection().shown(), errorRuleSection().shown(),
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
 		actionSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
