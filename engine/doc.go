@@ -29,6 +29,7 @@
 //   - call: one attempt against a service: request, pages, limits, errors.
 //   - vault: credentials and tokens, sealed at rest, renewed once.
 //   - store: SQLite with group commit.
+//   - member: the accounts that one sign-in serves, each a connection.
 //   - sandbox: every connector played as a server, from its own file.
 //
 // console is the HTTP face for people. This package introduces them all to

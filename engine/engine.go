@@ -24,6 +24,7 @@ import (
 	"patchbay/engine/catalog"
 	"patchbay/engine/console"
 	"patchbay/engine/journal"
+	"patchbay/engine/member"
 	"patchbay/engine/program"
 	"patchbay/engine/run"
 	"patchbay/engine/sandbox"
@@ -66,6 +67,7 @@ type Engine struct {
 	key       []byte
 	catalog   *catalog.Catalog
 	vault     *vault.Vault
+	members   *member.Roster
 	calls     *call.Client
 	sandbox   *sandbox.Sandbox // nil where the services are real
 	runner    *run.Runner
@@ -127,7 +129,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Dir: e.opt.Dir, Workspace: os.DirFS(e.opt.Dir), Builtin: e.opt.Builtin, Sandbox: e.opt.Sandbox,
 		Store: e.store, Changed: e.reloaded, Logger: e.log,
 	})
-	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Logger: e.log})
+	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Logger: e.log})
 	if err != nil {
 		return err
 	}
@@ -136,10 +138,13 @@ func (e *Engine) assemble(ctx context.Context) error {
 		calls.Transport, calls.Deliver = e.sandbox.Transport, e.sandbox.Deliver
 	}
 	e.calls = call.New(calls)
+	if err := e.accounts(ctx); err != nil {
+		return err
+	}
 	e.triggers()
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
-		Schedules: e.schedules, Polls: e.polls,
+		Schedules: e.schedules, Polls: e.polls, Members: e.members,
 		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
 	})
@@ -154,7 +159,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 func (e *Engine) triggers() {
 	intake := e.intake()
 	e.hooks = trigger.NewHooks(trigger.HookOptions{
-		Intake: intake, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal,
+		Intake: intake, Accounts: e.members, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal,
 		FlowSecret: func(ctx context.Context, name string) (string, error) {
 			s, err := e.vault.Secret(ctx, name)
 			return s.Reveal(), err
@@ -181,13 +186,7 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.catalog.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Logger: e.log,
-		Fields: func(ctx context.Context, conn *program.Connection) map[string]any {
-			if own, ok := e.connection(ctx, conn.Name); ok {
-				return own.Fields
-			}
-			return conn.Fields
-		},
+		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Logger: e.log,
 	}
 }
 
@@ -214,6 +213,7 @@ func (e *Engine) reloaded(live *catalog.Live) {
 	e.schedules.Refresh()
 	e.polls.Refresh()
 	e.failures.Refresh()
+	e.members.Refresh()
 	if e.opt.Reloaded != nil {
 		e.opt.Reloaded(live)
 	}
@@ -229,7 +229,7 @@ func (e *Engine) observe(r *journal.Run, ev journal.Event) {
 // connection returns a live connection by name, with the fields that its
 // token brought.
 func (e *Engine) connection(ctx context.Context, name string) (*program.Connection, bool) {
-	conn, ok := e.catalog.Set().Connections[name]
+	conn, ok := e.members.Set().Connections[name]
 	if !ok {
 		return nil, false
 	}

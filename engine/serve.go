@@ -79,6 +79,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.runner.Run(ctx) })
 		g.Go(func() error { return e.schedules.Run(ctx) })
 		g.Go(func() error { return e.polls.Run(ctx) })
+		g.Go(func() error { return e.members.Run(ctx) })
 		g.Go(func() error { return e.failures.Run(ctx) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
@@ -194,6 +195,7 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 // playExamples sends the example of each trigger that a live flow waits for,
 // once, so that a new sandbox is alive at first sight.
 func (e *Engine) playExamples(ctx context.Context) error {
+	e.members.ReadAll(ctx) // or nobody knows yet whose the examples are
 	send := e.sender()
 	played := map[*program.Trigger]bool{}
 	for _, flow := range e.catalog.Set().Flows {

@@ -29,7 +29,7 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 			c.internal(w, r, err)
 			return
 		}
-		view := Connection{Name: name, Connector: conn.Connector.ID, State: state}
+		view := Connection{Name: name, Connector: conn.Connector.ID, State: state, Accounts: c.accountsOf(conn)}
 		if conn.Auth != nil {
 			view.Auth = conn.Auth.Name
 		}
@@ -45,10 +45,15 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 func (c *Console) try(r *http.Request, conn *program.Connection, state vault.State) string {
 	t := conn.Connector.Test
 	switch {
-	case t == nil:
-		return ""
 	case state.Status != vault.Connected:
 		return state.Message
+	case conn.IsAgency():
+		if err := c.opt.Members.Read(r.Context(), conn.Name); err != nil {
+			return sentence(err)
+		}
+		return "ok"
+	case t == nil:
+		return ""
 	}
 	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
 	if err != nil {
@@ -122,6 +127,7 @@ func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
 		c.refused(w, r, err)
 		return
 	}
+	c.opt.Members.Sooner(name)
 	answer(w, http.StatusOK, FinishAnswer{Connection: name})
 }
 
@@ -142,6 +148,7 @@ func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, message)
 		return
 	}
+	c.opt.Members.Sooner(name)
 	fmt.Fprintln(w, "The connection "+name+" is connected. You can close this page.")
 }
 

@@ -19,6 +19,8 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/operations", c.operations)
 	api.HandleFunc("POST /api/v1/call", c.call)
 	api.HandleFunc("GET /api/v1/connections", c.connections)
+	api.HandleFunc("GET /api/v1/connections/{name}/members", c.members)
+	api.HandleFunc("POST /api/v1/connections/{name}/members/list", c.listMembers)
 	api.HandleFunc("POST /api/v1/connections/{name}/connect", c.connect)
 	api.HandleFunc("POST /api/v1/connect/finish", c.finishConnect)
 	api.HandleFunc("GET /api/v1/secrets", c.secrets)

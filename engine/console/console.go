@@ -23,6 +23,7 @@ import (
 	"patchbay/engine/call"
 	"patchbay/engine/catalog"
 	"patchbay/engine/journal"
+	"patchbay/engine/member"
 	"patchbay/engine/program"
 	"patchbay/engine/sandbox"
 	"patchbay/engine/store"
@@ -40,8 +41,10 @@ type Options struct {
 	// Schedules and Polls show how they stand.
 	Schedules *trigger.Schedules
 	Polls     *trigger.Polls
-	Intake    trigger.Intake
-	Sandbox   *sandbox.Sandbox // nil where the services are real
+	// Members knows the accounts that sign-ins serve.
+	Members *member.Roster
+	Intake  trigger.Intake
+	Sandbox *sandbox.Sandbox // nil where the services are real
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)

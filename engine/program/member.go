@@ -2,12 +2,14 @@ package program
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"patchbay/engine/expr"
+	"patchbay/engine/journal"
 )
 
 // Members is how one sign-in serves many accounts, each of which is a
@@ -35,17 +37,10 @@ type MemberToken struct {
 type Member struct {
 	ID, Name string
 	// Of is the connection that signed in.
-	Of *Connection
+	Of   *Connection
+	Seen time.Time // when it was first known
 	// Retired is when the account left, zero while it is there.
 	Retired time.Time
-}
-
-// Account is what is known at run time of an account that a sign-in serves.
-type Account struct {
-	Connection string // the one that signed in
-	ID, Name   string
-	Seen       time.Time // when it was first known
-	Retired    time.Time // zero while it is there
 }
 
 // everyMember stands behind the name of a connection where all its accounts
@@ -106,7 +101,7 @@ func (c *Connection) IsAgency() bool {
 
 // WithMembers returns the set with a connection for each of the accounts. Those
 // of a connection that serves none any more are left out.
-func (s *Set) WithMembers(accounts []Account) *Set {
+func (s *Set) WithMembers(accounts []journal.Account) *Set {
 	if len(accounts) == 0 {
 		return s
 	}
@@ -130,10 +125,10 @@ func (s *Set) WithMembers(accounts []Account) *Set {
 }
 
 // member returns the connection to an account.
-func (c *Connection) member(a Account) *Connection {
+func (c *Connection) member(a journal.Account) *Connection {
 	made := *c
 	made.Name = MemberName(c.Name, a.ID)
-	made.Member = &Member{ID: a.ID, Name: a.Name, Of: c, Retired: a.Retired}
+	made.Member = &Member{ID: a.ID, Name: a.Name, Of: c, Seen: a.Seen, Retired: a.Retired}
 	made.Fields = make(map[string]any, len(c.Fields)+1)
 	maps.Copy(made.Fields, c.Fields)
 	made.Fields[c.Auth.Members.Field] = a.ID
@@ -174,4 +169,41 @@ func (s *Set) WrittenConnections() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// In returns the connection that the role stands for in a run whose event came
+// through that connection.
+func (u *Use) In(connection string) string {
+	if u.Every() {
+		return connection
+	}
+	return u.Connection
+}
+
+// Gone says why a connection cannot be used any more: the account has left. It
+// is "" for one that can.
+func (c *Connection) Gone() string {
+	if c == nil || c.Member == nil || c.Member.Retired.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s has left %s on %s, so nothing can be done in it", c.Member.Called(), c.Member.Of.Name,
+		c.Member.Retired.UTC().Format("2 January 2006 at 15:04 UTC"))
+}
+
+// Called is how people call the account.
+func (m *Member) Called() string {
+	if m.Name == "" || m.Name == m.ID {
+		return fmt.Sprintf("the account %q", m.ID)
+	}
+	return fmt.Sprintf("the account %q (%s)", m.Name, m.ID)
+}
+
+// NoConnection says that there is no connection of that name: none was
+// written, or the sign-in serves no such account.
+func (s *Set) NoConnection(name string) string {
+	written, account := SplitMember(name)
+	if agency := s.Connections[written]; account != "" && agency != nil && agency.IsAgency() {
+		return fmt.Sprintf("the sign-in of %q serves no account %q", written, account)
+	}
+	return fmt.Sprintf("there is no connection %q", name)
 }

@@ -46,6 +46,8 @@ type HookOptions struct {
 	// Reject writes down what was turned away.
 	Reject func(ctx context.Context, r journal.Rejection) error
 
+	// Accounts is told of those that come and go; nil tells nobody.
+	Accounts Accounts
 	// PublicKey returns the key, as PEM, that signs for a connection; nil
 	// means the one of the connector.
 	PublicKey func(conn *program.Connection, v *program.Verify) []byte

@@ -81,12 +81,13 @@ func (in Intake) fields(ctx context.Context, conn *program.Connection) map[strin
 	return conn.Fields
 }
 
-// byRole returns what `connection` is in the expressions of a flow.
-func (in Intake) byRole(ctx context.Context, flow *program.Flow) map[string]any {
+// byRole returns what `connection` is in the expressions of a flow, for an
+// event that came through that connection.
+func (in Intake) byRole(ctx context.Context, flow *program.Flow, connection string) map[string]any {
 	set := in.Live()
 	roles := make(map[string]any, len(flow.Uses))
 	for role, use := range flow.Uses {
-		roles[role] = in.fields(ctx, set.Connections[use.Connection])
+		roles[role] = in.fields(ctx, set.Connections[use.In(connection)])
 	}
 	return roles
 }
@@ -113,13 +114,22 @@ func busy(m program.Mode) journal.Busy {
 // flow with the same text run one after the other, with "" at the same time.
 // An error says why queue_by gave nothing; the text returned beside it can be
 // used, and puts all such runs into one queue. Busy and Most of
-// the arrival are set to what the mode and the limits of the flow mean.
+// the arrival are set to what the mode and the limits of the flow mean. Where a
+// flow runs for many accounts, each of them has queues of its own.
 func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
 	a.Busy, a.Most = busy(flow.Mode), flow.Queue
-	switch {
-	case flow.Mode == program.Parallel || flow.Mode == "":
+	if flow.Mode == program.Parallel || flow.Mode == "" {
 		return "", nil
-	case flow.QueueBy == nil:
+	}
+	text, err := in.queue(ctx, flow, a)
+	if flow.Fanned() != nil {
+		text = a.Connection + " " + text
+	}
+	return text, err
+}
+
+func (in Intake) queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
+	if flow.QueueBy == nil {
 		return queueOfAll, nil
 	}
 	inputs, err := program.FillInputs(flow.Inputs, a.Inputs)
@@ -134,7 +144,7 @@ func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arriv
 			"inputs":     inputs,
 			"trigger":    map[string]any{"id": a.Trigger, "time": a.At.Format(time.RFC3339Nano)},
 			"flow":       map[string]any{"id": flow.ID, "name": flow.Name},
-			"connection": in.byRole(ctx, flow),
+			"connection": in.byRole(ctx, flow, a.Connection),
 		},
 	})
 	if err != nil {

@@ -100,7 +100,9 @@ func (p *Polls) view(at place, now time.Time) (*view, error) {
 	case v.on == nil:
 		return nil, errGone
 	case v.conn == nil && v.on.Event.Connector.NeedsConnection():
-		return nil, fmt.Errorf("there is no connection %q", at.connection)
+		return nil, errors.New(set.NoConnection(at.connection))
+	case v.conn.Gone() != "":
+		return nil, errors.New(v.conn.Gone())
 	}
 	return v, nil
 }
@@ -112,7 +114,7 @@ func (p *Polls) env(v *view, names map[string]any) *expr.Env {
 // inputs returns what the flow gives the trigger, with the defaults of the
 // rest.
 func (p *Polls) inputs(ctx context.Context, v *view) (map[string]any, error) {
-	written, err := v.on.With.Eval(p.env(v, map[string]any{"connection": p.opt.byRole(ctx, v.flow)}))
+	written, err := v.on.With.Eval(p.env(v, map[string]any{"connection": p.opt.byRole(ctx, v.flow, v.at.connection)}))
 	if err != nil {
 		return nil, fmt.Errorf("with: %w", err)
 	}

@@ -1,0 +1,111 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"patchbay/engine/program"
+)
+
+// accountsOf returns how many accounts a connection serves, nil if it is to one.
+func (c *Console) accountsOf(conn *program.Connection) *Accounts {
+	if !conn.IsAgency() {
+		return nil
+	}
+	out := &Accounts{}
+	for _, m := range c.opt.Members.Set().MembersOf(conn.Name) {
+		if m.Member.Retired.IsZero() {
+			out.There++
+		} else {
+			out.Gone++
+		}
+	}
+	for _, l := range c.opt.Members.Lists() {
+		if l.Connection == conn.Name {
+			out.Listed, out.Next, out.Error = l.Last, l.Next, l.Error
+		}
+	}
+	return out
+}
+
+// agencyOf returns the connection that the address names, if its sign-in
+// serves many accounts; it has answered if not.
+func (c *Console) agencyOf(w http.ResponseWriter, r *http.Request) (*program.Connection, bool) {
+	set, name := c.opt.Catalog.Set(), r.PathValue("name")
+	conn, ok := set.Connections[name]
+	switch {
+	case !ok:
+		fail(w, http.StatusNotFound, "there is no connection "+strconv.Quote(name), nearest(name, set.WrittenConnections(), "connections"))
+		return nil, false
+	case !conn.IsAgency():
+		fail(w, http.StatusConflict, "the connection "+strconv.Quote(name)+" is to one account", "patchbay connections lists the connections")
+		return nil, false
+	}
+	return conn, true
+}
+
+// members lists the accounts that a sign-in serves.
+func (c *Console) members(w http.ResponseWriter, r *http.Request) {
+	conn, ok := c.agencyOf(w, r)
+	if !ok {
+		return
+	}
+	found, err := c.membersOf(r.Context(), conn.Name)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, found)
+}
+
+// listMembers reads the service's list of accounts first.
+func (c *Console) listMembers(w http.ResponseWriter, r *http.Request) {
+	conn, ok := c.agencyOf(w, r)
+	var req struct{}
+	if !ok || !decode(w, r, &req) {
+		return
+	}
+	if err := c.opt.Members.Read(r.Context(), conn.Name); err != nil {
+		fail(w, http.StatusBadGateway, sentence(err), "")
+		return
+	}
+	c.members(w, r)
+}
+
+func (c *Console) membersOf(ctx context.Context, connection string) ([]Member, error) {
+	next, problems := map[string]time.Time{}, map[string]string{}
+	for _, p := range c.opt.Polls.Status() {
+		if at, ok := next[p.Connection]; !ok || p.Next.Before(at) {
+			next[p.Connection] = p.Next
+		}
+		if p.Error != "" && problems[p.Connection] == "" {
+			problems[p.Connection] = p.Flow + "/" + p.Trigger + ": " + p.Error
+		}
+	}
+	out := []Member{}
+	for _, conn := range c.opt.Members.Set().MembersOf(connection) {
+		state, err := c.opt.Vault.State(ctx, conn)
+		if err != nil {
+			return nil, err
+		}
+		m := Member{
+			Connection: conn.Name, ID: conn.Member.ID, Name: conn.Member.Name, State: state,
+			Seen: conn.Member.Seen, Left: conn.Member.Retired, Next: next[conn.Name], Problem: state.Message,
+		}
+		if m.Problem == "" {
+			m.Problem = problems[conn.Name]
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// knowAccounts reads the list of accounts that a flow runs for where none was
+// read before. What goes wrong is told when none can be chosen.
+func (c *Console) knowAccounts(ctx context.Context, f *program.Flow) {
+	if use := f.Fanned(); use != nil && len(c.opt.Members.Set().MembersOf(use.Written())) == 0 {
+		_ = c.opt.Members.Read(ctx, use.Written())
+	}
+}
