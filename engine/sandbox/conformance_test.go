@@ -145,13 +145,14 @@ type exampleRequest struct {
 	body  map[string]any
 	parts map[string]value.File
 	texts map[string]string // of a multipart body
+	form  url.Values
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
 	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]value.File{}
-	w.texts = map[string]string{}
+	w.texts, w.form = map[string]string{}, url.Values{}
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
@@ -244,6 +245,9 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 			t.Fatal(err)
 		}
 		header.Set("Content-Type", m.FormDataContentType())
+	case len(w.form) > 0:
+		body.WriteString(w.form.Encode())
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	case len(w.body) > 0:
 		data, err := value.Encode(w.body)
 		if err != nil {
@@ -285,6 +289,8 @@ func (w *exampleRequest) put(p program.Place, v any) {
 		if len(p.Path) > 0 {
 			value.Put(w.body, p.Path, v)
 		}
+	case program.InForm:
+		w.form.Add(p.Path[0], textOf(v))
 	case program.InMultipart:
 		if text, ok := v.(string); ok {
 			w.texts[p.Path[0]] = text
