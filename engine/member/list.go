@@ -19,7 +19,7 @@ const (
 	mostAccounts = 100_000
 	// apart is the least time between two lists that deliveries ask for: a
 	// hundred accounts that join at once are one reason to look.
-	apart = 30 * time.Second
+	apart = time.Minute
 	// firstRetry is the pause after a list that could not be read. It doubles
 	// up to the usual one.
 	firstRetry = 30 * time.Second

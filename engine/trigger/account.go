@@ -49,32 +49,47 @@ func (h *Hooks) comings(ctx context.Context, t *target, d *delivery, right []*pr
 	}
 	names := d.names()
 	account, named := accountOf(t, names)
+	told := len(right) > 0 || !named // by whose account it is, or by nobody's
 	for _, c := range t.connections {
 		if !c.IsAgency() {
 			continue
 		}
 		m := c.Auth.Members
 		joined, left := h.says(ctx, m.Joined, c, names), h.says(ctx, m.Retired, c, names)
-		if !joined && !left && (len(right) > 0 || !named) || !h.signedFor(ctx, t, c, d) {
+		if !joined && !left || !h.signedFor(ctx, t, c, d) {
 			continue
 		}
+		told = true
 		switch {
-		case left && named:
+		case !named: // it speaks of many accounts
+			h.opt.Accounts.Sooner(c.Name)
+		case left:
 			if err := h.opt.Accounts.Leave(ctx, c, account); err != nil {
 				return nil, err
 			}
-		case joined && named:
+		default:
 			here, err := h.opt.Accounts.Join(ctx, c, account)
 			if err != nil {
 				return nil, err
 			}
 			right = slices.DeleteFunc(right, func(r *program.Connection) bool { return r.Name == here.Name })
 			right = append(right, here)
-		default: // it speaks of many accounts, or of one that nobody knows yet
+		}
+	}
+	if !told {
+		h.unknown(ctx, t, d)
+	}
+	return right, nil
+}
+
+// unknown has the lists read again that may have the account of a delivery
+// which nobody knows.
+func (h *Hooks) unknown(ctx context.Context, t *target, d *delivery) {
+	for _, c := range t.connections {
+		if c.IsAgency() && h.signedFor(ctx, t, c, d) {
 			h.opt.Accounts.Sooner(c.Name)
 		}
 	}
-	return right, nil
 }
 
 // says evaluates a condition on a delivery for a connection. A delivery it
