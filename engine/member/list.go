@@ -33,6 +33,7 @@ const (
 // guarded by the mutex of [Roster].
 type list struct {
 	gate   chan struct{} // held by whoever reads
+	wanted time.Time     // when somebody last asked for it before its time
 	status ListStatus
 }
 
@@ -60,15 +61,25 @@ func (r *Roster) Lists() []ListStatus {
 func (r *Roster) Sooner(connection string) {
 	l := r.list(connection)
 	r.mu.Lock()
-	at := time.Now()
+	l.wanted = time.Now()
+	l.hasten()
+	r.mu.Unlock()
+	r.Refresh()
+}
+
+// hasten brings the next reading forward if somebody has asked for it since the
+// last one began. The mutex of the roster is held.
+func (l *list) hasten() {
+	if !l.wanted.After(l.status.Last) {
+		return
+	}
+	at := l.wanted
 	if earliest := l.status.Last.Add(apart); earliest.After(at) {
 		at = earliest
 	}
 	if at.Before(l.status.Next) {
 		l.status.Next = at
 	}
-	r.mu.Unlock()
-	r.Refresh()
 }
 
 // Refresh says that something else may be live now.
@@ -165,6 +176,7 @@ func (r *Roster) look(ctx context.Context, connection string, l *list) error {
 	s.Last, s.Next, s.Error = began, began.Add(every), ""
 	if err == nil {
 		s.Failures = 0
+		l.hasten()
 		return nil
 	}
 	s.Failures++
