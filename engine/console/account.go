@@ -17,28 +17,36 @@ import (
 
 // connections lists the connections; with ?test=1 each is tried with a call.
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
-	set := c.opt.Catalog.Set()
+	out, err := c.allConnections(r, r.URL.Query().Get("test") != "")
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, error) {
 	out := []Connection{}
-	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+	for _, name := range c.opt.Catalog.Set().WrittenConnections() {
 		conn, ok := c.opt.Connection(r.Context(), name)
 		if !ok {
 			continue
 		}
 		state, err := c.opt.Vault.State(r.Context(), conn)
 		if err != nil {
-			c.internal(w, r, err)
-			return
+			return nil, err
 		}
-		view := Connection{Name: name, Connector: conn.Connector.ID, State: state, Accounts: c.accountsOf(conn)}
+		view := Connection{Name: name, Connector: conn.Connector.ID, State: state}
 		if conn.Auth != nil {
 			view.Auth = conn.Auth.Name
 		}
-		if r.URL.Query().Get("test") != "" {
+		if test {
 			view.Test = c.try(r, conn, state)
 		}
+		view.Accounts = c.accountsOf(conn) // after the test, which lists them
 		out = append(out, view)
 	}
-	answer(w, http.StatusOK, out)
+	return out, nil
 }
 
 // try makes the connector's test call.

@@ -91,6 +91,8 @@ func (c *Console) Handler() http.Handler {
 	pages.HandleFunc("GET /{$}", c.overview)
 	pages.HandleFunc("GET /runs", c.runsPage)
 	pages.HandleFunc("GET /runs/{id}", c.runPage)
+	pages.HandleFunc("GET /connections", c.connectionsPage)
+	pages.HandleFunc("GET /connections/{name}", c.membersPage)
 	pages.HandleFunc("GET /tables/{name}", c.tablePage)
 	pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		c.message(w, r, http.StatusNotFound, "There is no page at this address.", "")

@@ -2,11 +2,15 @@ package console
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"patchbay/engine/program"
+	"patchbay/engine/vault"
 )
 
 // accountsOf returns how many accounts a connection serves, nil if it is to one.
@@ -107,5 +111,79 @@ func (c *Console) membersOf(ctx context.Context, connection string) ([]Member, e
 func (c *Console) knowAccounts(ctx context.Context, f *program.Flow) {
 	if use := f.Fanned(); use != nil && len(c.opt.Members.Set().MembersOf(use.Written())) == 0 {
 		_ = c.opt.Members.Read(ctx, use.Written())
+	}
+}
+
+// connectionsPage shows the connections and how each stands.
+func (c *Console) connectionsPage(w http.ResponseWriter, r *http.Request) {
+	all, err := c.allConnections(r, false)
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "connections.html", view{Title: "Connections", Data: all})
+}
+
+// membersData are the accounts that a sign-in serves, and the flows that can be
+// run by hand for one of them.
+type membersData struct {
+	Connection string
+	Members    []Member
+	Flows      []Flow
+}
+
+// membersPage shows the accounts that a sign-in serves.
+func (c *Console) membersPage(w http.ResponseWriter, r *http.Request) {
+	set, name := c.opt.Catalog.Set(), r.PathValue("name")
+	if conn := set.Connections[name]; conn == nil || !conn.IsAgency() {
+		c.message(w, r, http.StatusNotFound, "There is no connection "+strconv.Quote(name)+" that serves many accounts.", "")
+		return
+	}
+	found, err := c.membersOf(r.Context(), name)
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	data := membersData{Connection: name, Members: found}
+	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
+		if f := newFlow(set.Flows[id], nil); fanned(f) == name && runnable(f) != "" {
+			data.Flows = append(data.Flows, f)
+		}
+	}
+	c.render(w, r, http.StatusOK, "members.html", view{Title: name, Data: data})
+}
+
+// fanned returns the connection whose accounts a flow runs for, "" if it runs
+// for none.
+func fanned(f Flow) string {
+	for _, connection := range f.Uses {
+		if written, account := program.SplitMember(connection); account == "*" {
+			return written
+		}
+	}
+	return ""
+}
+
+// shownAccount returns the account behind the name of a connection.
+func shownAccount(connection string) string {
+	_, account := program.SplitMember(connection)
+	return account
+}
+
+func accountsAddress(connection string) string { return "/connections/" + url.PathEscape(connection) }
+
+func runsOf(connection string) string {
+	return "/runs?" + url.Values{"connection": {connection}}.Encode()
+}
+
+// stateTone says how good the state of a connection is: the colour of it.
+func stateTone(s vault.Status) string {
+	switch s {
+	case vault.Connected:
+		return "good"
+	case vault.NeedsReconnecting:
+		return "bad"
+	default:
+		return "dim"
 	}
 }

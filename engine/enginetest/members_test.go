@@ -5,6 +5,7 @@ package enginetest_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -106,6 +107,7 @@ func TestMembers(t *testing.T) {
 		t.Errorf("member a1 = %+v, want chain_a/a1, Shop A1", got)
 	}
 	membersAreTriggered(t, &p.client, service)
+	membersAreShown(t, &p.client)
 	membersComeAndGo(t, &p.client, service)
 
 	minted := map[string]int{}
@@ -178,6 +180,40 @@ func membersAreTriggered(t *testing.T, c *client, service *chain) {
 	})
 	if code := c.api(http.MethodPost, "/flows/later/runs", console.StartRequest{}, &console.Error{}); code != http.StatusUnprocessableEntity {
 		t.Errorf("start without an account: status %d, want 422", code)
+	}
+}
+
+// membersAreShown looks at what people see of them.
+func membersAreShown(t *testing.T, c *client) {
+	t.Helper()
+	for path, want := range map[string]string{
+		"/connections":                     "3 accounts",
+		"/connections/chain_a":             `data-post="/api/v1/flows/later/runs" data-trigger="on_demand" data-connection="chain_a/a2"`,
+		"/runs?connection=chain_a%2Fa3":    "Runs for chain_a/a3",
+		"/":                                `<a href="/connections/chain_a">Its accounts</a>`,
+		"/api/v1/connections/chain_a/none": "there is nothing at this address",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("GET %s: %v: %s\nwant %s in it", path, err, page, want)
+		}
+	}
+	var found []console.Connection
+	c.api(http.MethodGet, "/connections?test=1", nil, &found)
+	for _, conn := range found {
+		if conn.Test != "ok" || conn.Accounts == nil || conn.Accounts.There == 0 || conn.Accounts.Listed.IsZero() {
+			t.Errorf("connection %+v, want its accounts listed", conn)
+		}
 	}
 }
 

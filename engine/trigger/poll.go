@@ -354,6 +354,11 @@ func (p *Polls) look(ctx context.Context, known *poll) error {
 	s.Failures++
 	s.Error = err.Error()
 	s.Next = retryAt(err, s.Failures, known.every, time.Now())
+	if f, ok := errors.AsType[*value.Failure](err); ok && f.Class == value.ClassRateLimit && laneOf(at.connection) != "" {
+		// The limit may be that of the sign-in, which says nothing about this
+		// account. All who wait for it must not come back in one moment.
+		s.Next = f.NotBefore.Add(spread(at, min(known.every, stagger)))
+	}
 	p.log.Warn("poll", "flow", at.flow, "trigger", at.trigger, "connection", at.connection, "failures", s.Failures, "error", err)
 	return err
 }
