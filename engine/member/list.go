@@ -115,7 +115,7 @@ func (r *Roster) Run(ctx context.Context) error {
 		}
 		wake.Stop()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the end of ctx is the end of the work, not an error
+			return nil
 		}
 	}
 }

@@ -181,7 +181,7 @@ func TestListIsReadAgain(t *testing.T) {
 		if c.Fields["shop"] != "s1" || c.Fields["company"] != "c1" || c.Auth != s.live.Connections["head"].Auth {
 			t.Errorf("head/s1 = %+v, want shop s1 of company c1", c)
 		}
-		if r.Set() != r.Set() {
+		if before, after := r.Set(), r.Set(); before != after {
 			t.Error("the set is another one though nothing has changed")
 		}
 		s.with(func() { s.names = map[string]string{"s2": "Southwest", "s3": "East"} })

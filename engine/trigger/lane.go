@@ -120,5 +120,5 @@ func nextLook(at place, every time.Duration, after time.Time) time.Time {
 		return after.Add(every)
 	}
 	own := time.Unix(0, 0).Add(spread(at, every))
-	return own.Add((after.Sub(own)/every + 1) * every)
+	return after.Add(every - after.Sub(own)%every)
 }
