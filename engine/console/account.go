@@ -111,7 +111,7 @@ func (c *Console) scopesOf(conn *program.Connection) []string {
 				out = append(out, n.Scope)
 			}
 		}
-		if t := conn.Connector.Test; t != nil {
+		if t := conn.Connector.Test; t != nil && !conn.IsAgency() {
 			out = append(out, t.Action.Scopes...)
 		}
 	}

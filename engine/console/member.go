@@ -106,11 +106,14 @@ func (c *Console) membersOf(ctx context.Context, connection string) ([]Member, e
 	return out, nil
 }
 
-// knowAccounts reads the list of accounts that a flow runs for where none was
-// read before. What goes wrong is told when none can be chosen.
+// knowAccounts reads the lists of the accounts that a flow names where none
+// was read before. What goes wrong is told when one is needed.
 func (c *Console) knowAccounts(ctx context.Context, f *program.Flow) {
-	if use := f.Fanned(); use != nil && len(c.opt.Members.Set().MembersOf(use.Written())) == 0 {
-		_ = c.opt.Members.Read(ctx, use.Written())
+	for _, use := range f.Uses {
+		written, account := program.SplitMember(use.Connection)
+		if account != "" && len(c.opt.Members.Set().MembersOf(written)) == 0 {
+			_ = c.opt.Members.Read(ctx, written)
+		}
 	}
 }
 

@@ -23,9 +23,11 @@
 //	           verify.go      who sent it
 //	           age.go         and when
 //	           event.go       the arrivals it becomes
+//	           account.go     which accounts of a sign-in come and go
 //	Schedules  schedule.go    which ticks are due, and which were missed
 //	           tick.go        when the next one is, through summer and winter time
 //	Polls      poll.go        which poll is due, and how the last one went
+//	           lane.go        whose polls wait for each other, and which is due first
 //	           look.go        one look at a list
 //	Failures   failure.go     which failed runs start whom
 //	           failed.go      a failed run as an event
