@@ -125,6 +125,22 @@ func (c *flowCheck) accountNeeded(at spec.Text, use *Use, id string, needs func(
 	c.add(f)
 }
 
+// signInNeeded reports an action that works with a sign-in as a whole where the
+// role stands for accounts, which have tokens of their own.
+func (c *flowCheck) signInNeeded(at spec.Text, use *Use, action *Action) {
+	written, account := SplitMember(use.Connection)
+	conn := c.b.set.Connections[written]
+	if account == "" || conn == nil || !conn.IsAgency() {
+		return
+	}
+	m := conn.Auth.Members
+	if m.Token == nil || action.ID != m.List.ID && action.ID != m.Token.Action.ID {
+		return
+	}
+	c.hinted(at, "F247", fmt.Sprintf("use: { %s_all: %s }, and the action %s_all.%s", use.Role, written, use.Role, action.Name),
+		"%s works with the sign-in %q as a whole, and %q stands for one account at a time", action.ID, written, use.Role)
+}
+
 // reads returns whether a request of the action needs a field of the
 // connection, with those inputs given.
 func (a *Action) reads(field string, given []string) bool {

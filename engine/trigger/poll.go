@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -164,14 +166,22 @@ func (p *Polls) PollNow(ctx context.Context, flow, trigger string) error {
 		return fmt.Errorf("poll %s of flow %s: there is no such poll", trigger, flow)
 	}
 	slices.SortFunc(meant, func(a, b *poll) int { return a.at.compare(b.at) })
-	var failed []error
-	for _, known := range meant {
-		select {
-		case known.gate <- struct{}{}:
-			failed = append(failed, p.look(ctx, known))
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	failed := make([]error, len(meant))
+	var looks errgroup.Group
+	looks.SetLimit(p.opt.AtOnce)
+	for i, known := range meant {
+		looks.Go(func() error {
+			select {
+			case known.gate <- struct{}{}:
+				failed[i] = p.look(ctx, known)
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}
+	if err := looks.Wait(); err != nil {
+		return err
 	}
 	return errors.Join(failed...)
 }
