@@ -122,6 +122,7 @@ func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
 		c.refused(w, r, err)
 		return
 	}
+	c.opt.Subscriptions.Connected(name)
 	answer(w, http.StatusOK, FinishAnswer{Connection: name})
 }
 
@@ -142,6 +143,7 @@ func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, message)
 		return
 	}
+	c.opt.Subscriptions.Connected(name)
 	fmt.Fprintln(w, "The connection "+name+" is connected. You can close this page.")
 }
 

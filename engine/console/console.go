@@ -40,8 +40,10 @@ type Options struct {
 	// Schedules and Polls show how they stand.
 	Schedules *trigger.Schedules
 	Polls     *trigger.Polls
-	Intake    trigger.Intake
-	Sandbox   *sandbox.Sandbox // nil where the services are real
+	// Subscriptions show how they stand, and are told of sign-ins.
+	Subscriptions *trigger.Subscriptions
+	Intake        trigger.Intake
+	Sandbox       *sandbox.Sandbox // nil where the services are real
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
@@ -107,6 +109,11 @@ func (c *Console) ready(w http.ResponseWriter, _ *http.Request) {
 	live := c.opt.Catalog.Live()
 	if live.Version > 0 && live.InSync() {
 		fmt.Fprintln(w, "ready")
+		for _, st := range c.opt.Subscriptions.Status() {
+			if st.Message != "" {
+				fmt.Fprintf(w, "%s: %s\n", st.Connection, st.Message)
+			}
+		}
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)

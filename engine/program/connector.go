@@ -330,8 +330,14 @@ type Trigger struct {
 
 	Webhook bool
 	Match   *expr.Code // over body and headers; nil matches every delivery
+	Event   string     // the vendor's name of what is delivered, "" where nobody subscribes to it
+	// Same are the fields of an event, as paths, by which two are known to be
+	// one; nil where the delivery says so.
+	Same [][]string
 
-	Poll  *Poll // of a polling trigger
+	// Poll is how a polling trigger looks for news, and how a webhook catches
+	// up; nil for a webhook that does not.
+	Poll  *Poll
 	Input []*Input
 
 	group *group // kept as long as one of its triggers is
@@ -342,14 +348,17 @@ type Poll struct {
 	Action  *Action
 	With    *Value // over connection, input and cursor
 	Every   time.Duration
-	ItemID  []string // in the mapped item
+	ItemID  []string // in the mapped item; nil where Event is given
 	Changed []string // nil: only new items fire
+	// Event makes the event of a webhook of an item, over item; nil where the
+	// item is the event.
+	Event *Value
 }
 
 // Webhooks is how a vendor delivers.
 type Webhooks struct {
-	InVendorConsole bool
-	Connection      []string // whose event it is; nil: each connection has an address of its own
+	Subscribe       *Subscribe // nil where people enter the address at the vendor
+	Connection      []string   // whose event it is; nil: each connection has an address of its own
 	EventID         []string
 	Fields          []*Input // of a connection, needed to verify
 	Verify          []*Verify
@@ -359,6 +368,25 @@ type Webhooks struct {
 	AckStatus       int
 	ChallengeWhen   *expr.Code
 	ChallengeAnswer []string
+}
+
+// Subscribe is how the vendor is told, by calls, where to deliver which events.
+type Subscribe struct {
+	All        bool     // one subscription for all events, else one for each
+	Ways       []string // the ways in by which one may subscribe, nil for all
+	On, Off    *Action
+	OnWith     *Value         // over address, secret, events, and event unless All
+	OffWith    *Value         // over kept.id
+	KeepID     []string       // in the output of On
+	KeepSecret []string       // nil unless the vendor chooses the secret
+	List       *SubscribeList // nil where they cannot be seen
+}
+
+// SubscribeList is how the subscriptions there are can be seen.
+type SubscribeList struct {
+	Action              *Action
+	With                *Value
+	ID, Address, Events []string // in an item; Events leads to a text or a list
 }
 
 // Verify is one way a delivery proves where it comes from.

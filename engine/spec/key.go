@@ -83,7 +83,8 @@ func Sections() []Section {
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
 		actionSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
-		webhooksSection().shown(), subscribeSection().shown(), verifySection().shown(), timestampSection().shown(),
+		catchUpSection().shown(), webhooksSection().shown(), subscribeSection().shown(), subscribeOnSection().shown(),
+		keepSection().shown(), subscribeOffSection().shown(), subscribeListSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
 		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(),
 	}
