@@ -77,7 +77,7 @@ func (c *connectorCheck) subscriptions(l *spec.SubscribeList) *SubscribeList {
 		return nil
 	}
 	action := c.ownAction(l.Action)
-	if action == nil || !c.reads(l.Action, action) {
+	if action == nil || !c.reads(l.Action, action, "subscribe") {
 		return nil
 	}
 	at := &spec.Value{Pos: l.Action.Pos, Text: l.Action}
@@ -134,14 +134,15 @@ func (c *connectorCheck) ownAction(t spec.Text) *Action {
 	return action
 }
 
-// reads reports an action that does not bring a list, or does more than read.
-func (c *connectorCheck) reads(t spec.Text, action *Action) bool {
+// reads reports an action that does not bring a list, or does more than read;
+// who is what asks.
+func (c *connectorCheck) reads(t spec.Text, action *Action, who string) bool {
 	if !action.Output.List {
-		c.hinted(t, "C306", "its output must be a list: output: { list: <type> }", "a poll asks for a list, and %s brings none", action.ID)
+		c.hinted(t, "C306", "its output must be a list: output: { list: <type> }", "%s asks for a list, and %s brings none", who, action.ID)
 		return false
 	}
 	if action.Effect != EffectRead {
-		c.hinted(t, "C307", "the action of a poll has effect: read", "a poll only reads, and %s has the effect %s", action.ID, action.Effect)
+		c.hinted(t, "C307", "the action of a poll has effect: read", "%s only reads, and %s has the effect %s", who, action.ID, action.Effect)
 	}
 	return true
 }
@@ -210,7 +211,8 @@ func (s *Subscribe) TakesSecret() bool {
 	return slices.ContainsFunc(s.OnWith.Refs(), func(ref string) bool { return ref == "secret" || strings.HasPrefix(ref, "secret.") })
 }
 
-// By reports whether a connection with that way in may subscribe.
-func (s *Subscribe) By(auth *Auth) bool {
-	return len(s.Ways) == 0 || auth != nil && slices.Contains(s.Ways, auth.Name)
+// By reports whether a connection may subscribe: by its way in, or because it
+// is one to the played service, which stands for all ways.
+func (s *Subscribe) By(c *Connection) bool {
+	return len(s.Ways) == 0 || c.Sandbox || c.Auth != nil && slices.Contains(s.Ways, c.Auth.Name)
 }

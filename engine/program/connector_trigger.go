@@ -89,7 +89,7 @@ type pollText struct {
 // finding about the action.
 func (c *connectorCheck) poll(t pollText, made *Trigger) *Poll {
 	action := c.ownAction(t.action)
-	if action == nil || !c.reads(t.action, action) {
+	if action == nil || !c.reads(t.action, action, "a poll") {
 		return nil
 	}
 	scope := c.connection.

@@ -89,7 +89,7 @@ func (s *Subscriptions) fill(ctx context.Context, w *wish, sub *program.Subscrib
 	root := s.opt.PublicURL()
 	path := prefix + escaped(w.connection) + "/" + s.opt.Address(w.connection)
 	switch {
-	case !sub.By(w.conn.Auth):
+	case !sub.By(w.conn):
 		w.barred = fmt.Sprintf("%s takes subscriptions only from connections with auth: %s", vendor, strings.Join(sub.Ways, " or "))
 		w.hint = "connect " + w.connection + " that way"
 		if slices.ContainsFunc(w.conn.Connector.Triggers, func(t *program.Trigger) bool { return t.Poll != nil }) {
