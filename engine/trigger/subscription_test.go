@@ -385,7 +385,7 @@ func TestSubscriptionCannotBeAskedFor(t *testing.T) {
 		stop := d.start()
 		d.wantStatus("no address", "desk ticket.opened not_subscribed for a/opened; "+
 			"cannot subscribe to ticket.opened: no public address is known, under which Desk could reach patchbay serve; "+
-			"start patchbay serve with --public-url https://…; or enter that address, followed by /hooks/desk/r4nd0m-desk, at Desk yourself")
+			"start patchbay serve with --public-url https://…; or tell Desk yourself where it can be reached, with the path that serve prints behind `webhooks`")
 		stop()
 		d.public = "https://hooks.example.com"
 

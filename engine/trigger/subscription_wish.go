@@ -98,7 +98,7 @@ func (s *Subscriptions) fill(ctx context.Context, w *wish, sub *program.Subscrib
 		return
 	case root == "":
 		w.barred = "no public address is known, under which " + vendor + " could reach patchbay serve"
-		w.hint = "start patchbay serve with --public-url https://…; or enter that address, followed by " + path + ", at " + vendor + " yourself"
+		w.hint = "start patchbay serve with --public-url https://…; or tell " + vendor + " yourself where it can be reached, with the path that serve prints behind `webhooks`"
 		return
 	}
 	w.address = strings.TrimSuffix(root, "/") + path
