@@ -18,6 +18,7 @@ import (
 
 	"patchbay/engine"
 	"patchbay/engine/console"
+	"patchbay/engine/journal"
 )
 
 // offices is Qwilr and Qonto as far as they take subscriptions. It outlives the
@@ -51,6 +52,11 @@ func newOffices(t *testing.T) *offices {
 		o.subscribe(w, r, &in, func() office { return office{event: in.Event, url: in.TargetURL} })
 	})
 	mux.HandleFunc("DELETE /qwilr/webhooks/{id}", o.unsubscribe)
+	mux.HandleFunc("POST /desk/subs", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Event, URL, Secret string }
+		o.subscribe(w, r, &in, func() office { return office{event: in.Event, url: in.URL, secret: in.Secret} })
+	})
+	mux.HandleFunc("DELETE /desk/subs/{id}", o.unsubscribe)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	o.url = s.URL
@@ -184,7 +190,7 @@ func TestSubscribe(t *testing.T) {
 	o.wantAsked(t, "on pageAccepted")
 
 	opt.PublicURL = "https://new.example.com"
-	c = serve(t, opt)
+	serve(t, opt)
 	o.wantAsked(t, "on pageAccepted", "on pageAccepted", "off pageAccepted")
 	if got := o.all(); len(got) != 1 || got[0].url != "https://new.example.com"+path {
 		t.Errorf("subscriptions at another public address = %v, want one there", got)
@@ -243,6 +249,108 @@ func (c *client) text(path string) string {
 		c.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// deskConnector is a service that signs with the secret it was told.
+const deskConnector = `connector: 1
+id: desk
+name: Desk
+api: { base_url: https://desk.example.com }
+connection: { auth: { token: { type: bearer, fields: { token: { type: secret } } } } }
+actions:
+  subscribe:
+    effect: create
+    repeat: unsafe
+    request: POST /subs
+    input: { event: { type: string }, url: { type: string }, secret: { type: string } }
+    output: { one: { id: { type: string } }, at: body }
+  unsubscribe: { effect: delete, repeat: safe, request: "DELETE /subs/{id}", input: { id: { type: string } } }
+triggers:
+  opened: { type: webhook, event: opened, output: { one: { ticket: { type: string } }, at: body } }
+webhooks:
+  event_id: body.ticket
+  fields: { signing: { type: secret } }
+  verify: [{ type: hmac_sha256, header: X-Sign, encoding: hex, secret: signing }]
+  subscribe:
+    on: { action: subscribe, with: { event: "${{ event }}", url: "${{ address }}", secret: "${{ secret }}" } }
+    keep: { id: output.id }
+    off: { action: unsubscribe, with: { id: "${{ kept.id }}" } }
+`
+
+// TestSubscribeSigned: a service is told a secret nobody wrote down, and what
+// it signs with that is taken, and nothing else. A secret that a person gives
+// is told to it in place of that one.
+func TestSubscribeSigned(t *testing.T) {
+	o := newOffices(t)
+	opt := officeWorkspace(t, o)
+	account := "connections: 1\ndesk: { connector: desk, base_url: \"" + o.url + "/desk\", token: \"${{ env.LEDGER_TOKEN }}\" }\n"
+	write(t, opt.Dir, "connectors/desk/connector.yaml", deskConnector)
+	write(t, opt.Dir, "flows/connections.yaml", account)
+	write(t, opt.Dir, "flows/accepted.yaml", "flow: 1\nname: Opened\ntriggers:\n  - trigger: desk.opened\nsteps:\n  - set: { ticket: \"${{ event.ticket }}\" }\n")
+	c := serve(t, opt)
+	c.state("subscribed")
+	made := o.all()[0]
+	if len(made.secret) < 32 {
+		t.Fatalf("the service is told to sign with %d characters, want 32 or more", len(made.secret))
+	}
+	deliver := func(secret, ticket string) int {
+		body := `{"ticket": "` + ticket + `"}`
+		code, _, err := post(t.Context(), delivery{
+			url: c.vendors + strings.TrimPrefix(made.url, publicURL), body: body, header: map[string]string{"X-Sign": hmacOf(secret, body)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	if got := deliver(made.secret, "t1"); got != http.StatusOK {
+		t.Errorf("a delivery with the secret that was told = %d, want 200", got)
+	}
+	if got := deliver("guessed", "t2"); got != http.StatusUnauthorized {
+		t.Errorf("a delivery with another secret = %d, want 401", got)
+	}
+	write(t, opt.Dir, "flows/connections.yaml", strings.Replace(account, "\" }\n", "\", signing: \"${{ env.LEDGER_SECRET }}\" }\n", 1))
+	o.wantAsked(t, "on opened", "off opened", "on opened")
+	if made = o.all()[0]; made.secret != ledgerSecret {
+		t.Errorf("the service is told another secret than that of the connection")
+	}
+	if got := deliver(ledgerSecret, "t3"); got != http.StatusOK {
+		t.Errorf("a delivery with the secret of the connection = %d, want 200", got)
+	}
+}
+
+// TestSubscribePlayed: played services are subscribed to as real ones are, and
+// deliver only what somebody subscribed to.
+func TestSubscribePlayed(t *testing.T) {
+	opt := options(t.TempDir(), t.Output())
+	opt.Sandbox = true
+	paid := "flow: 1\nname: Paid\ntriggers:\n  - trigger: qonto.transaction\nsteps:\n  - set: { id: \"${{ event.id }}\" }\n"
+	write(t, opt.Dir, "flows/accepted.yaml", acceptedFlow)
+	write(t, opt.Dir, "flows/paid.yaml", paid)
+	c := serve(t, opt)
+	for _, flow := range []string{"accepted", "paid"} {
+		c.ended("the run of the example for "+flow, func(r console.Run) bool { return r.Flow == flow })
+	}
+	send := func(trigger string) (int, string) {
+		var refused console.Error
+		code := c.api(http.MethodPost, "/sandbox/send", console.SendRequest{Trigger: trigger}, &refused)
+		return code, refused.Error
+	}
+	for _, trigger := range []string{"qwilr.page_accepted", "qonto.transaction", "qonto.transaction"} {
+		if code, why := send(trigger); code != http.StatusOK {
+			t.Errorf("send %s = %d %s, want 200", trigger, code, why)
+		}
+	}
+	if got := c.settled("paid"); got[journal.Succeeded] != 3 {
+		t.Errorf("runs of paid = %v, want three that succeeded", got)
+	}
+	write(t, opt.Dir, "flows/paid.yaml", strings.Replace(paid, "triggers:", "enabled: false\ntriggers:", 1))
+	c.state("subscribed") // the one for Qwilr
+	code, why := send("qonto.transaction")
+	want := "the event was not taken: nobody has subscribed to v1/transactions at the played Qonto: no flow that is on waits for qonto.transaction"
+	if code != http.StatusBadGateway || why != want {
+		t.Errorf("send to nobody = %d %q, want 502 %q", code, why, want)
+	}
 }
 
 // TestSubscribeKilled kills the engine between the moment a subscription was

@@ -23,28 +23,28 @@ func subscribeSection() section[Subscribe] {
 }
 
 func subscribeOnSection() section[Invocation] {
-	return section[Invocation]{name: "subscribe_on", noun: "on", rows: []row[Invocation]{
+	return section[Invocation]{name: "subscribe_on", noun: "subscribe.on", rows: []row[Invocation]{
 		scalar("action", Line, "the action that subscribes", "create_webhook", func(i *Invocation) *Text { return &i.Action }).must(),
 		pairs("with", "what the action is given, of address, event, events and secret", `{ event: "${{ event }}", url: "${{ address }}" }`, func(i *Invocation) *[]Entry { return &i.With }).must(),
 	}}
 }
 
 func keepSection() section[Keep] {
-	return section[Keep]{name: "subscribe_keep", noun: "keep", rows: []row[Keep]{
+	return section[Keep]{name: "subscribe_keep", noun: "subscribe.keep", rows: []row[Keep]{
 		scalar("id", Path, "where the output has the id of the subscription", "output.id", func(k *Keep) *Text { return &k.ID }).must(),
 		scalar("secret", Path, "where the output has the secret that the service signs with, if the service chooses it", "output.secret", func(k *Keep) *Text { return &k.Secret }),
 	}}
 }
 
 func subscribeOffSection() section[Invocation] {
-	return section[Invocation]{name: "subscribe_off", noun: "off", rows: []row[Invocation]{
+	return section[Invocation]{name: "subscribe_off", noun: "subscribe.off", rows: []row[Invocation]{
 		scalar("action", Line, "the action that ends a subscription", "delete_webhook", func(i *Invocation) *Text { return &i.Action }).must(),
 		pairs("with", "what the action is given, of kept", `{ id: "${{ kept.id }}" }`, func(i *Invocation) *[]Entry { return &i.With }).must(),
 	}}
 }
 
 func subscribeListSection() section[SubscribeList] {
-	return section[SubscribeList]{name: "subscribe_list", noun: "list", rows: []row[SubscribeList]{
+	return section[SubscribeList]{name: "subscribe_list", noun: "subscribe.list", rows: []row[SubscribeList]{
 		scalar("action", Line, "the action that lists the subscriptions", "list_webhooks", func(l *SubscribeList) *Text { return &l.Action }).must(),
 		pairs("with", "what the action is given", "{ active: true }", func(l *SubscribeList) *[]Entry { return &l.With }),
 		scalar("id", Path, "where an item has the id of the subscription", "item.id", func(l *SubscribeList) *Text { return &l.ID }).must(),

@@ -78,7 +78,7 @@ type Subscriptions struct {
 
 	// Only Run touches these.
 	loaded   bool
-	looked   map[string]time.Time // by connection: when the service's list was last read
+	looked   map[string]sight     // by connection: when the service's list was last read
 	rests    map[task]*rest       // what failed, and when it is tried again
 	unwanted map[string]time.Time // by name: since when nothing needs it
 
@@ -164,7 +164,7 @@ type SubscriptionStatus struct {
 func NewSubscriptions(opt SubscriptionOptions) *Subscriptions {
 	return &Subscriptions{
 		opt: opt, log: opt.log(), changed: make(chan struct{}, 1), settled: make(chan struct{}),
-		looked: map[string]time.Time{}, rests: map[task]*rest{}, unwanted: map[string]time.Time{}, kept: map[string]*kept{}, again: map[string]bool{},
+		looked: map[string]sight{}, rests: map[task]*rest{}, unwanted: map[string]time.Time{}, kept: map[string]*kept{}, again: map[string]bool{},
 	}
 }
 
@@ -172,7 +172,7 @@ func NewSubscriptions(opt SubscriptionOptions) *Subscriptions {
 func (s *Subscriptions) Refresh() { signal(s.changed) }
 
 // Connected says that a connection was signed in: what it was refused before
-// is tried at once.
+// is tried at once, and what its service has is looked at anew.
 func (s *Subscriptions) Connected(connection string) {
 	s.mu.Lock()
 	s.again[connection] = true

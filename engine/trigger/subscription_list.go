@@ -3,10 +3,14 @@ package trigger
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"patchbay/engine/expr"
+	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
@@ -27,7 +31,9 @@ func (s *Subscriptions) look(ctx context.Context, a *account) bool {
 		return true
 	}
 	last, known := s.looked[name]
-	due := !known || a.now.Sub(last) >= lookEvery || slices.ContainsFunc(mine, func(k *kept) bool {
+	as := identity(a.conn)
+	known = known && last.as == as // another account has other subscriptions
+	due := !known || a.now.Sub(last.at) >= lookEvery || slices.ContainsFunc(mine, func(k *kept) bool {
 		return k.Asked && a.now.Sub(k.At) >= settleAfter
 	})
 	t := task{slot{connection: name}, taskLook}
@@ -43,8 +49,29 @@ func (s *Subscriptions) look(ctx context.Context, a *account) bool {
 		return false
 	}
 	delete(s.rests, t)
-	s.looked[name] = a.now
+	s.looked[name] = sight{a.now, as}
 	return true
+}
+
+// sight is when a service's list was last read, and as whom.
+type sight struct {
+	at time.Time
+	as string
+}
+
+// identity tells whether a connection is still that to the same account, as
+// far as its file says.
+func identity(c *program.Connection) string {
+	var all strings.Builder
+	fmt.Fprintln(&all, c.URL(), c.Fields)
+	if c.Auth != nil {
+		fmt.Fprintln(&all, c.Auth.Name)
+	}
+	for _, field := range slices.Sorted(maps.Keys(c.Secrets)) {
+		ref := c.Secrets[field]
+		fmt.Fprintln(&all, field, ref.Env, ref.Secret)
+	}
+	return all.String()
 }
 
 // giveUp forgets requests whose answer was lost, where no list tells what came

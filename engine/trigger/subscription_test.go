@@ -370,7 +370,7 @@ level=WARN msg=subscription connection=desk error="cannot subscribe to ticket.op
 		d.refuse = nil
 		d.subs.Connected("desk")
 		synctest.Wait()
-		d.wantCalls("signed in", makeOpened)
+		d.wantCalls("signed in", "list_subs", makeOpened)
 		d.wantStatus("signed in", "desk ticket.closed subscribed for b/closed", "desk ticket.opened subscribed for a/opened")
 	})
 }
@@ -439,6 +439,10 @@ func TestSubscriptionsChange(t *testing.T) {
 		synctest.Wait()
 		d.wantCalls("vanished", "list_subs", strings.Replace(makeOpened, "hooks.ex", "new.ex", 1))
 
+		d.made = map[string]any{}
+		d.live(map[string]string{"flows/a.yaml": opened, "flows/connections.yaml": strings.Replace(deskAccount, "secret.desk", "secret.desk_b", 1)})
+		d.wantCalls("another account", "list_subs", strings.Replace(makeOpened, "hooks.ex", "new.ex", 1))
+
 		d.set.Store(d.build(map[string]string{"flows/connections.yaml": "connections: 1\n"}))
 		d.subs.Refresh()
 		synctest.Wait()
@@ -447,7 +451,7 @@ func TestSubscriptionsChange(t *testing.T) {
 		d.live(map[string]string{})
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		d.wantCalls("the connection again", "drop_sub s2")
+		d.wantCalls("the connection again", "list_subs", "drop_sub s3")
 		d.wantStatus("the connection again")
 	})
 }

@@ -55,6 +55,7 @@ func (s *Subscriptions) drop(wishes map[string][]*wish) {
 	again := s.again
 	s.again = map[string]bool{}
 	s.mu.Unlock()
+	maps.DeleteFunc(s.looked, func(name string, _ sight) bool { return again[name] })
 	maps.DeleteFunc(s.rests, func(t task, _ *rest) bool {
 		wanted := slices.ContainsFunc(wishes[t.connection], func(w *wish) bool { return w.slot == t.slot })
 		there := slices.ContainsFunc(s.of(t.connection), func(k *kept) bool { return k.slot() == t.slot })
@@ -294,8 +295,8 @@ func (s *Subscriptions) nextTurn(now time.Time) time.Time {
 			sooner(k.At.Add(settleAfter))
 		}
 	}
-	for _, at := range s.looked {
-		sooner(at.Add(lookEvery))
+	for _, seen := range s.looked {
+		sooner(seen.at.Add(lookEvery))
 	}
 	return next
 }
