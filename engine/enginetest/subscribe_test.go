@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -226,6 +228,12 @@ func TestSubscribeRefused(t *testing.T) {
 	if got, want := c.text("/readyz"), "ready\nqwilr: cannot subscribe to pageAccepted: API access is not in your plan\n"; got != want {
 		t.Errorf("readyz = %q, want %q", got, want)
 	}
+	overview := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(c.text("/?token="+c.token), " ")
+	shown := "qwilr: pageAccepted not subscribed cannot subscribe to pageAccepted: API access is not in your plan " +
+		"the account of the connection needs the right to subscribe for accepted/page_accepted"
+	if text := strings.Join(strings.Fields(overview), " "); !strings.Contains(text, shown) {
+		t.Errorf("the overview has no %q in:\n%s", shown, text)
+	}
 	c.stop()
 	opt.PublicURL = ""
 	c = serve(t, opt)
@@ -236,10 +244,14 @@ func TestSubscribeRefused(t *testing.T) {
 	o.wantAsked(t, "on pageAccepted")
 }
 
-// text returns what a page answers that needs no token.
+// text returns what a page answers.
 func (c *client) text(path string) string {
 	c.t.Helper()
-	res, err := http.Get(c.base + path)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	res, err := (&http.Client{Jar: jar}).Get(c.base + path)
 	if err != nil {
 		c.t.Fatal(err)
 	}
