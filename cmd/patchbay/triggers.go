@@ -81,6 +81,8 @@ func (a *app) printTriggers(found []console.TriggerState, asJSON bool) error {
 		case about != "" && t.Hint != "":
 			about += ": " + t.Hint
 		case about != "":
+		case !t.Since.IsZero():
+			about = "subscribed since " + moment(t.Since)
 		case t.State != "":
 			about = strings.ReplaceAll(t.State, "_", " ")
 		case t.Kind != "schedule" && !t.Last.IsZero():

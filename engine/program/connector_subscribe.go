@@ -48,7 +48,7 @@ func (c *connectorCheck) subscribe(w *spec.Webhooks) *Subscribe {
 }
 
 // eventType returns the type of what the vendor calls its events: one of the
-// names that the triggers have.
+// names that the triggers have, as far as they are read.
 func (c *connectorCheck) eventType() *value.Type {
 	t := &value.Type{Kind: value.Enum}
 	for _, trigger := range c.made.Triggers {
@@ -57,7 +57,7 @@ func (c *connectorCheck) eventType() *value.Type {
 		}
 	}
 	if t.Values == nil {
-		return value.Of(value.String)
+		return value.Of(value.Any)
 	}
 	return t
 }
@@ -107,21 +107,6 @@ func (c *connectorCheck) catchUp(t *spec.Trigger, made *Trigger) {
 		made.Same = append(made.Same, c.pathInto(name, "event", made.Output.Type))
 	}
 	made.Poll = poll
-}
-
-// subscribable reports triggers whose events cannot be subscribed to for want
-// of a name.
-func (c *connectorCheck) subscribable() {
-	if c.made.Webhooks.Subscribe == nil {
-		return
-	}
-	for _, part := range c.parts {
-		for _, t := range part.Triggers {
-			if t.Type.Value == "webhook" && !t.Event.Given() {
-				c.hinted(t.Name, "C323", "event: <the service's own name of the event>", "%s is subscribed to by calls, and nothing says what the service calls this event", c.made.Name)
-			}
-		}
-	}
 }
 
 // ownAction returns an action of this connector by its name, nil after a

@@ -43,6 +43,10 @@ func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 			return
 		}
 		c.hinted(t.Name, "C303", "webhooks: { verify: [ … ] } in connector.yaml", "the connector does not say how %s delivers its events", c.made.Name)
+		return
+	}
+	if c.main.Webhooks.Subscribe != nil && !t.Event.Given() {
+		c.hinted(t.Name, "C323", "event: <the service's own name of the event>", "%s is subscribed to by calls, and nothing says what the service calls this event", c.made.Name)
 	}
 }
 
@@ -155,7 +159,6 @@ func (c *connectorCheck) webhooks() {
 		made.ChallengeAnswer = value.SplitPath(w.Challenge.Answer.Value)
 	}
 	c.made.Webhooks = made
-	c.subscribable()
 }
 
 // verify checks one way of verification. own are the fields that the webhooks

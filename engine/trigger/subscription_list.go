@@ -147,15 +147,8 @@ func (s *Subscriptions) settle(ctx context.Context, a *account, mine []*kept, fo
 			return err
 		}
 	}
-	ours := map[string]bool{}
-	for _, w := range a.wishes {
-		ours[w.address] = w.address != ""
-	}
-	for _, k := range mine {
-		ours[k.Address] = true
-	}
 	for _, item := range found {
-		if item.id == "" || claimed[item.id] || !ours[item.address] {
+		if item.id == "" || claimed[item.id] || !s.ours(a, mine, item.address) {
 			continue
 		}
 		if err := s.leftover(ctx, a, item); err != nil {
@@ -163,6 +156,24 @@ func (s *Subscriptions) settle(ctx context.Context, a *account, mine []*kept, fo
 		}
 	}
 	return nil
+}
+
+// ours reports whether an address that a service lists leads here: it is, or
+// was, one of the connection or of one that is gone, or begins as one of the
+// connection does, with the random part of a data folder that is lost.
+func (s *Subscriptions) ours(a *account, mine []*kept, address string) bool {
+	root := strings.TrimSuffix(s.opt.PublicURL(), "/")
+	return root != "" && strings.HasPrefix(address, root+prefix+escaped(a.conn.Name)+"/") ||
+		slices.ContainsFunc(mine, func(k *kept) bool { return k.Address == address }) ||
+		slices.ContainsFunc(s.orphans(a), func(k *kept) bool { return k.Address == address })
+}
+
+// orphans returns the subscriptions at the service of an account whose
+// connection is gone. One that was only renamed reaches them.
+func (s *Subscriptions) orphans(a *account) []*kept {
+	return slices.DeleteFunc(inOrder(s.kept), func(k *kept) bool {
+		return a.set.Connections[k.Connection] != nil || k.Base != a.conn.URL()
+	})
 }
 
 // settleOne finds out about one subscription that is known.
@@ -206,8 +217,16 @@ func (s *Subscriptions) leftover(ctx context.Context, a *account, item listed) e
 		return w.barred == "" && w.address == item.address && slices.Equal(w.events, item.events) && len(s.in(a, w.slot)) == 0
 	})
 	if i < 0 || a.sub.TakesSecret() || a.sub.KeepSecret != nil {
+		if err := s.unsubscribe(ctx, a, item.id); err != nil {
+			return err
+		}
 		s.log.Info("leftover subscription ended", "connection", a.conn.Name, "events", item.events, "address", shownAddress(item.address))
-		return s.unsubscribe(ctx, a, item.id)
+		for _, k := range s.orphans(a) {
+			if k.Address == item.address && (k.ID == item.id || k.Asked) {
+				return s.forget(ctx, k)
+			}
+		}
+		return nil
 	}
 	w := a.wishes[i]
 	s.log.Info("subscription found", "connection", a.conn.Name, "events", item.events)

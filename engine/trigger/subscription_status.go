@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
 // statuses returns how the subscriptions of a connection stand. why says why
 // they are out of reach.
-func (s *Subscriptions) statuses(set *program.Set, name string, a *account, why string) []SubscriptionStatus {
+func (s *Subscriptions) statuses(name string, a *account, why string) []SubscriptionStatus {
 	var all []SubscriptionStatus
 	wished := map[slot]bool{}
 	for _, w := range a.wishes {
@@ -36,7 +35,7 @@ func (s *Subscriptions) statuses(set *program.Set, name string, a *account, why 
 			st.Message, st.Hint = "cannot unsubscribe from "+words(k.Events)+": it was made at "+k.Base+", and the connection points elsewhere now", "end it there yourself"
 		case r != nil:
 			st.Message, st.Hint, st.Next = "cannot unsubscribe from "+words(k.Events)+": "+r.message, r.hint, r.next
-		case resting(set, k):
+		case resting(a.set, k):
 		default:
 			st.Next = s.unwanted[k.name].Add(grace)
 		}

@@ -415,9 +415,10 @@ func TestSubscriptionsChange(t *testing.T) {
 		d := newDesk(t, perEvent, map[string]string{"flows/a.yaml": opened})
 		d.made["hand"] = map[string]any{"id": "hand", "url": "https://hooks.example.com/hooks/desk/r4nd0m-desk", "events": []any{"ticket.opened"}}
 		d.made["old"] = map[string]any{"id": "old", "url": "https://hooks.example.com/hooks/desk/r4nd0m-desk", "events": []any{"ticket.moved"}}
+		d.made["lost"] = map[string]any{"id": "lost", "url": "https://hooks.example.com/hooks/desk/of-a-lost-data-folder", "events": []any{"ticket.opened"}}
 		d.made["other"] = map[string]any{"id": "other", "url": "https://elsewhere.example.com/", "events": []any{"ticket.opened"}}
 		stop := d.start()
-		d.wantCalls("made by hand before", "list_subs", "drop_sub old")
+		d.wantCalls("made by hand before", "list_subs", "drop_sub lost", "drop_sub old")
 		stop()
 
 		d.public = "https://new.example.com"
@@ -453,6 +454,14 @@ func TestSubscriptionsChange(t *testing.T) {
 		synctest.Wait()
 		d.wantCalls("the connection again", "list_subs", "drop_sub s3")
 		d.wantStatus("the connection again")
+
+		d.live(map[string]string{"flows/a.yaml": opened})
+		d.live(map[string]string{"flows/a.yaml": opened, "flows/connections.yaml": strings.Replace(deskAccount, "desk:", "counter:", 1)})
+		d.wantCalls("renamed", strings.Replace(makeOpened, "hooks.ex", "new.ex", 1), "list_subs", "drop_sub s4",
+			"make_sub [ticket.opened] https://new.example.com/hooks/counter/r4nd0m-counter")
+		d.wantStatus("renamed", "counter ticket.opened subscribed for a/opened")
+		delete(d.made, "other")
+		d.wantSame("renamed", 1)
 	})
 }
 

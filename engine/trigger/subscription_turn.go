@@ -18,6 +18,7 @@ var errNoID = errors.New("the answer has no id of the subscription")
 
 // account is the subscriptions of one connection during a turn.
 type account struct {
+	set    *program.Set
 	conn   *program.Connection
 	sub    *program.Subscribe
 	wishes []*wish
@@ -38,11 +39,16 @@ func (s *Subscriptions) turn(ctx context.Context, now time.Time) time.Time {
 		names = append(names, k.Connection)
 	}
 	slices.Sort(names)
+	names = slices.Compact(names)
+	accounts, reached := map[string]*account{}, map[string]string{}
+	for _, name := range names {
+		a := account{set: set, conn: set.Connections[name], wishes: wishes[name], now: now}
+		reached[name] = s.tend(ctx, name, &a)
+		accounts[name] = &a
+	}
 	var all []SubscriptionStatus
-	for _, name := range slices.Compact(names) {
-		a := account{conn: set.Connections[name], wishes: wishes[name], now: now}
-		why := s.tend(ctx, set, name, &a)
-		all = append(all, s.statuses(set, name, &a, why)...)
+	for _, name := range names {
+		all = append(all, s.statuses(name, accounts[name], reached[name])...)
 	}
 	s.tell(all)
 	return s.nextTurn(now)
@@ -65,7 +71,7 @@ func (s *Subscriptions) drop(wishes map[string][]*wish) {
 
 // tend brings the subscriptions of a connection in line. It returns why they
 // are out of reach, "" if they are not.
-func (s *Subscriptions) tend(ctx context.Context, set *program.Set, name string, a *account) (why string) {
+func (s *Subscriptions) tend(ctx context.Context, name string, a *account) (why string) {
 	switch {
 	case a.conn == nil:
 		return "there is no connection " + name + " any more to end it with"
@@ -90,7 +96,7 @@ func (s *Subscriptions) tend(ctx context.Context, set *program.Set, name string,
 		s.serve(ctx, a, w)
 	}
 	for _, k := range s.mine(a) {
-		s.retire(ctx, set, a, k)
+		s.retire(ctx, a, k)
 	}
 	return ""
 }
@@ -199,14 +205,14 @@ func secretOf(v any) string {
 }
 
 // retire ends a subscription that nothing needs any more.
-func (s *Subscriptions) retire(ctx context.Context, set *program.Set, a *account, k *kept) {
+func (s *Subscriptions) retire(ctx context.Context, a *account, k *kept) {
 	if k.Asked {
 		return
 	}
 	i := slices.IndexFunc(a.wishes, func(w *wish) bool { return w.slot == k.slot() })
 	switch {
 	case i < 0:
-		if resting(set, k) || s.overdue(k, a.now) {
+		if resting(a.set, k) || s.overdue(k, a.now) {
 			s.end(ctx, a, k)
 		}
 	case a.wishes[i].barred != "":
