@@ -195,11 +195,6 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 // playExamples sends the example of each trigger that a live flow waits for,
 // once, so that a new sandbox is alive at first sight.
 func (e *Engine) playExamples(ctx context.Context) error {
-	select {
-	case <-e.subscriptions.Settled():
-	case <-ctx.Done():
-		return nil
-	}
 	send := e.sender()
 	played := map[*program.Trigger]bool{}
 	for _, flow := range e.catalog.Set().Flows {

@@ -97,6 +97,11 @@ func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload 
 		return nil
 	}
 	return func(ctx context.Context, t *program.Trigger, payload any) error {
+		select {
+		case <-e.subscriptions.Settled():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		address, err := e.playedAddress(t)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,8 +77,9 @@ type desk struct {
 	log  *bytes.Buffer
 	subs *trigger.Subscriptions
 
-	public string // address
-	unwell string // why the connection cannot be used
+	box    sync.Mutex // guards what follows
+	public string     // address
+	unwell string     // why the connection cannot be used
 
 	calls  []string                // what the service was asked, in order
 	made   map[string]any          // the subscriptions it has, by id
@@ -103,6 +105,13 @@ func (d *desk) build(flows map[string]string) *program.Set {
 	return build(d.t, program.Options{}, nil, files)
 }
 
+// change changes the service, or what is known of it, in a test under way.
+func (d *desk) change(what func()) {
+	d.box.Lock()
+	defer d.box.Unlock()
+	what()
+}
+
 // live makes other flows live.
 func (d *desk) live(flows map[string]string) {
 	d.set.Store(d.build(flows))
@@ -123,10 +132,18 @@ func (d *desk) start() (stop func()) {
 			},
 		}))},
 		Store: d, Call: d.call, List: d.list,
-		PublicURL: func() string { return d.public },
-		Address:   func(name string) string { return "r4nd0m-" + name },
-		Secret:    func(context.Context, *program.Connection) (string, error) { return "s3cret", nil },
-		Ready:     func(context.Context, *program.Connection) (string, error) { return d.unwell, nil },
+		PublicURL: func() string {
+			d.box.Lock()
+			defer d.box.Unlock()
+			return d.public
+		},
+		Address: func(name string) string { return "r4nd0m-" + name },
+		Secret:  func(context.Context, *program.Connection) (string, error) { return "s3cret", nil },
+		Ready: func(context.Context, *program.Connection) (string, error) {
+			d.box.Lock()
+			defer d.box.Unlock()
+			return d.unwell, nil
+		},
 	})
 	ctx, cancel := context.WithCancel(d.t.Context())
 	over := make(chan struct{})
@@ -142,6 +159,8 @@ func (d *desk) start() (stop func()) {
 }
 
 func (d *desk) call(ctx context.Context, action *program.Action, _ *program.Connection, input map[string]any) (any, error) {
+	d.box.Lock()
+	defer d.box.Unlock()
 	text := action.Name
 	for _, name := range slices.Sorted(maps.Keys(input)) {
 		text += fmt.Sprintf(" %v", input[name])
@@ -177,6 +196,8 @@ func (d *desk) call(ctx context.Context, action *program.Action, _ *program.Conn
 
 func (d *desk) list(_ context.Context, action *program.Action, _ *program.Connection, _ map[string]any) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
+		d.box.Lock()
+		defer d.box.Unlock()
 		d.calls = append(d.calls, action.Name)
 		if d.refuse != nil {
 			if err := d.refuse(action.Name); err != nil {
@@ -193,15 +214,21 @@ func (d *desk) list(_ context.Context, action *program.Action, _ *program.Connec
 }
 
 func (d *desk) Subscriptions(context.Context) (map[string][]byte, error) {
+	d.box.Lock()
+	defer d.box.Unlock()
 	return maps.Clone(d.stored), nil
 }
 
 func (d *desk) SaveSubscription(_ context.Context, name string, data []byte) error {
+	d.box.Lock()
+	defer d.box.Unlock()
 	d.stored[name] = data
 	return nil
 }
 
 func (d *desk) RemoveSubscription(_ context.Context, name string) error {
+	d.box.Lock()
+	defer d.box.Unlock()
 	delete(d.stored, name)
 	return nil
 }
@@ -209,6 +236,8 @@ func (d *desk) RemoveSubscription(_ context.Context, name string) error {
 // wantCalls holds what the service was asked since the last time against want.
 func (d *desk) wantCalls(when string, want ...string) {
 	d.t.Helper()
+	d.box.Lock()
+	defer d.box.Unlock()
 	if diff := cmp.Diff(want, d.calls); diff != "" {
 		d.t.Errorf("%s: calls (-want +got):\n%s", when, diff)
 	}
@@ -235,6 +264,8 @@ func (d *desk) wantStatus(when string, want ...string) {
 // as are known here.
 func (d *desk) wantSame(when string, made int) {
 	d.t.Helper()
+	d.box.Lock()
+	defer d.box.Unlock()
 	if len(d.made) != made || len(d.stored) != made {
 		d.t.Errorf("%s: the service has %d subscriptions and %d are known, want %d", when, len(d.made), len(d.stored), made)
 	}
@@ -367,7 +398,7 @@ level=WARN msg=subscription connection=desk error="cannot subscribe to ticket.op
 		if diff := cmp.Diff(wantLog, d.log.String()); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}
-		d.refuse = nil
+		d.change(func() { d.refuse = nil })
 		d.subs.Connected("desk")
 		synctest.Wait()
 		d.wantCalls("signed in", "list_subs", makeOpened)
@@ -393,7 +424,7 @@ func TestSubscriptionCannotBeAskedFor(t *testing.T) {
 		stop = d.start()
 		d.wantStatus("not connected", `desk ticket.opened not_subscribed for a/opened; cannot subscribe to ticket.opened: connection "desk" is not connected: run "patchbay connect desk"; `)
 		d.wantCalls("not connected")
-		d.unwell = ""
+		d.change(func() { d.unwell = "" })
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		d.wantCalls("connected", "list_subs", makeOpened)
@@ -435,12 +466,12 @@ func TestSubscriptionsChange(t *testing.T) {
 		d.public = "https://new.example.com"
 		defer d.start()()
 		d.wantCalls("the address again", "list_subs")
-		delete(d.made, "s1")
+		d.change(func() { delete(d.made, "s1") })
 		time.Sleep(24*time.Hour + time.Minute)
 		synctest.Wait()
 		d.wantCalls("vanished", "list_subs", strings.Replace(makeOpened, "hooks.ex", "new.ex", 1))
 
-		d.made = map[string]any{}
+		d.change(func() { d.made = map[string]any{} })
 		d.live(map[string]string{"flows/a.yaml": opened, "flows/connections.yaml": strings.Replace(deskAccount, "secret.desk", "secret.desk_b", 1)})
 		d.wantCalls("another account", "list_subs", strings.Replace(makeOpened, "hooks.ex", "new.ex", 1))
 
