@@ -43,7 +43,8 @@ type Options struct {
 	Builtin fs.FS
 	// Listen is the address for people, HooksListen that for vendors.
 	Listen, HooksListen string
-	// PublicURL is the address under which vendors reach HooksListen.
+	// PublicURL is the address under which vendors reach HooksListen. With ""
+	// none is asked to deliver there, but for the played ones of a sandbox.
 	PublicURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool

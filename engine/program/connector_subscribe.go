@@ -201,3 +201,13 @@ func (s *Subscribe) TakesSecret() bool {
 func (s *Subscribe) By(c *Connection) bool {
 	return len(s.Ways) == 0 || c.Sandbox || c.Auth != nil && slices.Contains(s.Ways, c.Auth.Name)
 }
+
+// Scopes returns the scopes that subscribing needs, sorted.
+func (s *Subscribe) Scopes() []string {
+	all := slices.Concat(s.On.Scopes, s.Off.Scopes)
+	if s.List != nil {
+		all = append(all, s.List.Action.Scopes...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

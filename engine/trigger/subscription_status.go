@@ -9,14 +9,13 @@ import (
 	"patchbay/engine/value"
 )
 
-// statuses returns how the subscriptions of a connection stand. why says why
-// they are out of reach.
-func (s *Subscriptions) statuses(name string, a *account, why string) []SubscriptionStatus {
+// statuses returns how the subscriptions of a connection stand.
+func (s *Subscriptions) statuses(name string, a *account, in obstacle) []SubscriptionStatus {
 	var all []SubscriptionStatus
 	wished := map[slot]bool{}
 	for _, w := range a.wishes {
 		wished[w.slot] = true
-		all = append(all, s.wishStatus(a, w, why))
+		all = append(all, s.wishStatus(a, w, in))
 	}
 	for _, k := range s.of(name) {
 		reached := a.conn != nil && k.Base == a.conn.URL()
@@ -29,8 +28,8 @@ func (s *Subscriptions) statuses(name string, a *account, why string) []Subscrip
 		}
 		r := s.rests[task{k.slot(), taskOff}]
 		switch {
-		case why != "":
-			st.Message, st.Hint = "cannot unsubscribe from "+words(k.Events)+": "+why, "bring the connection back, or end it at the service yourself"
+		case in.why != "":
+			st.Message, st.Hint = "cannot unsubscribe from "+words(k.Events)+": "+in.why, in.hint
 		case !reached:
 			st.Message, st.Hint = "cannot unsubscribe from "+words(k.Events)+": it was made at "+k.Base+", and the connection points elsewhere now", "end it there yourself"
 		case r != nil:
@@ -45,7 +44,7 @@ func (s *Subscriptions) statuses(name string, a *account, why string) []Subscrip
 }
 
 // wishStatus returns how the subscription stands that a wish asks for.
-func (s *Subscriptions) wishStatus(a *account, w *wish, why string) SubscriptionStatus {
+func (s *Subscriptions) wishStatus(a *account, w *wish, in obstacle) SubscriptionStatus {
 	st := SubscriptionStatus{
 		Connection: w.connection, Connector: w.conn.Connector.ID, Events: w.events, Triggers: w.triggers, State: Subscribing,
 	}
@@ -61,8 +60,8 @@ func (s *Subscriptions) wishStatus(a *account, w *wish, why string) Subscription
 	switch {
 	case w.barred != "" && st.State != Subscribed:
 		st.State, st.Message, st.Hint = Unsubscribed, lead+w.barred, w.hint
-	case why != "" && st.State != Subscribed:
-		st.State, st.Message = Unsubscribed, lead+why
+	case in.why != "" && st.State != Subscribed:
+		st.State, st.Message, st.Hint = Unsubscribed, lead+in.why, in.hint
 	case on != nil:
 		st.Message, st.Hint, st.Next = lead+on.message, on.hint, on.next
 	case seen != nil:
@@ -100,7 +99,7 @@ func remedy(a *account, err error) string {
 	case value.ClassAuth:
 		return "patchbay connections --test shows what is wrong with " + a.conn.Name
 	case value.ClassForbidden:
-		if scopes := a.sub.On.Scopes; len(scopes) > 0 {
+		if scopes := a.sub.Scopes(); len(scopes) > 0 {
 			return "the connection needs the right to subscribe (" + strings.Join(scopes, ", ") + "): connect it anew"
 		}
 		return "the account of the connection needs the right to subscribe"

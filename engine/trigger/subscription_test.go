@@ -459,9 +459,16 @@ func TestSubscriptionsChange(t *testing.T) {
 
 		d.public = ""
 		stop = d.start()
-		d.wantCalls("no address", "list_subs")
-		d.wantStatus("no address", "desk ticket.opened subscribed for a/opened")
+		d.live(map[string]string{"flows/b.yaml": closed})
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		d.wantCalls("no address")
+		d.wantStatus("no address",
+			"desk ticket.closed not_subscribed for b/closed; cannot subscribe to ticket.closed: no public address is known, under which Desk could reach patchbay serve; "+
+				"start patchbay serve with --public-url https://…; or tell Desk yourself where it can be reached, with the path that serve prints behind `webhooks`",
+			"desk ticket.opened unsubscribing for ; cannot unsubscribe from ticket.opened: serve was started without --public-url; start patchbay serve with it")
 		stop()
+		d.set.Store(d.build(map[string]string{"flows/a.yaml": opened}))
 
 		d.public = "https://new.example.com"
 		defer d.start()()
@@ -479,7 +486,7 @@ func TestSubscriptionsChange(t *testing.T) {
 		d.subs.Refresh()
 		synctest.Wait()
 		d.wantStatus("no connection", "desk ticket.opened unsubscribing for ; cannot unsubscribe from ticket.opened: "+
-			"there is no connection desk any more to end it with; bring the connection back, or end it at the service yourself")
+			"there is no connection desk any more to end it with; bring it back, or end the subscription at the service yourself")
 		d.live(map[string]string{})
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

@@ -40,7 +40,7 @@ func (s *Subscriptions) turn(ctx context.Context, now time.Time) time.Time {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	accounts, reached := map[string]*account{}, map[string]string{}
+	accounts, reached := map[string]*account{}, map[string]obstacle{}
 	for _, name := range names {
 		a := account{set: set, conn: set.Connections[name], wishes: wishes[name], now: now}
 		reached[name] = s.tend(ctx, name, &a)
@@ -69,28 +69,37 @@ func (s *Subscriptions) drop(wishes map[string][]*wish) {
 	})
 }
 
-// tend brings the subscriptions of a connection in line. It returns why they
-// are out of reach, "" if they are not.
-func (s *Subscriptions) tend(ctx context.Context, name string, a *account) (why string) {
+// obstacle is why the subscriptions of a connection are out of reach, and what
+// to do about it.
+type obstacle struct{ why, hint string }
+
+// tend brings the subscriptions of a connection in line, if nothing is in the
+// way.
+func (s *Subscriptions) tend(ctx context.Context, name string, a *account) obstacle {
+	const byHand = "bring it back, or end the subscription at the service yourself"
 	switch {
 	case a.conn == nil:
-		return "there is no connection " + name + " any more to end it with"
+		return obstacle{"there is no connection " + name + " any more to end it with", byHand}
 	case subscribes(a.conn) == nil:
-		return a.conn.Connector.Name + " takes no subscriptions any more from its connector"
+		return obstacle{"the connector of " + a.conn.Connector.Name + " does not say any more how", byHand}
 	}
 	a.sub = subscribes(a.conn)
+	if s.opt.PublicURL() == "" {
+		// Whoever cannot be delivered to leaves alone what others may receive.
+		return obstacle{"serve was started without --public-url", "start patchbay serve with it"}
+	}
 	possible := slices.ContainsFunc(a.wishes, func(w *wish) bool { return w.barred == "" })
 	if !possible && len(s.mine(a)) == 0 {
-		return ""
+		return obstacle{}
 	}
 	why, err := s.opt.Ready(ctx, a.conn)
 	switch {
 	case err != nil:
-		return sentence(err)
+		return obstacle{why: sentence(err)}
 	case why != "":
-		return why
+		return obstacle{why: why}
 	case !s.look(ctx, a):
-		return ""
+		return obstacle{}
 	}
 	for _, w := range a.wishes {
 		s.serve(ctx, a, w)
@@ -98,7 +107,7 @@ func (s *Subscriptions) tend(ctx context.Context, name string, a *account) (why 
 	for _, k := range s.mine(a) {
 		s.retire(ctx, a, k)
 	}
-	return ""
+	return obstacle{}
 }
 
 // mine returns the subscriptions of an account that its connection reaches.
