@@ -48,11 +48,11 @@ func (c *connectorCheck) subscribe(w *spec.Webhooks) *Subscribe {
 }
 
 // eventType returns the type of what the vendor calls its events: one of the
-// names that the triggers have, as far as they are read.
+// names that the triggers of connector.yaml have.
 func (c *connectorCheck) eventType() *value.Type {
 	t := &value.Type{Kind: value.Enum}
-	for _, trigger := range c.made.Triggers {
-		if name := trigger.Event; name != "" && !slices.Contains(t.Values, name) {
+	for _, trigger := range c.main.Triggers {
+		if name := trigger.Event.Value; name != "" && !slices.Contains(t.Values, name) {
 			t.Values = append(t.Values, name)
 		}
 	}
@@ -64,7 +64,7 @@ func (c *connectorCheck) eventType() *value.Type {
 
 // invocation checks an action of the connector and what it is given.
 func (c *connectorCheck) invocation(i *spec.Invocation, scope *expr.Scope) (*Action, *Value) {
-	action := c.ownAction(i.Action)
+	action := c.find(i.Action, "C305")
 	if action == nil {
 		return nil, nil
 	}
@@ -76,7 +76,7 @@ func (c *connectorCheck) subscriptions(l *spec.SubscribeList) *SubscribeList {
 	if l == nil {
 		return nil
 	}
-	action := c.ownAction(l.Action)
+	action := c.find(l.Action, "C305")
 	if action == nil || !c.reads(l.Action, action, "subscribe") {
 		return nil
 	}
@@ -107,16 +107,6 @@ func (c *connectorCheck) catchUp(t *spec.Trigger, made *Trigger) {
 		made.Same = append(made.Same, c.pathInto(name, "event", made.Output.Type))
 	}
 	made.Poll = poll
-}
-
-// ownAction returns an action of this connector by its name, nil after a
-// finding.
-func (c *connectorCheck) ownAction(t spec.Text) *Action {
-	action, ok := c.made.Action(t.Value)
-	if !ok && t.Given() {
-		c.local(t, "C305", "action", "is not an action of this connector", c.actionNames())
-	}
-	return action
 }
 
 // reads reports an action that does not bring a list, or does more than read;

@@ -92,7 +92,7 @@ type pollText struct {
 // poll checks how a trigger asks a list for news. It returns nil after a
 // finding about the action.
 func (c *connectorCheck) poll(t pollText, made *Trigger) *Poll {
-	action := c.ownAction(t.action)
+	action := c.find(t.action, "C305")
 	if action == nil || !c.reads(t.action, action, "a poll") {
 		return nil
 	}

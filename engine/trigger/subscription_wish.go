@@ -21,6 +21,7 @@ type wish struct {
 	conn     *program.Connection
 	events   []string
 	triggers []string // "flow/trigger id"
+	caught   bool     // its events are found by catch_up, too
 	address  string
 	// with is what the service is given, of its sum.
 	with map[string]any
@@ -63,6 +64,7 @@ func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string
 					w.events = append(w.events, t.Event.Event)
 				}
 				w.triggers = append(w.triggers, flow.ID+"/"+t.ID)
+				w.caught = w.caught || t.Event.Poll != nil
 			}
 		}
 		for _, w := range bySlot {
@@ -92,8 +94,8 @@ func (s *Subscriptions) fill(ctx context.Context, w *wish, sub *program.Subscrib
 	case !sub.By(w.conn):
 		w.barred = fmt.Sprintf("%s takes subscriptions only from connections with auth: %s", vendor, strings.Join(sub.Ways, " or "))
 		w.hint = "connect " + w.connection + " that way"
-		if slices.ContainsFunc(w.conn.Connector.Triggers, func(t *program.Trigger) bool { return t.Poll != nil }) {
-			w.hint += "; triggers that ask, by a poll or catch_up, work as they are"
+		if w.caught {
+			w.hint += "; until then they are found by asking now and then"
 		}
 		return
 	case root == "":
