@@ -45,8 +45,8 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 func (c *Console) try(r *http.Request, conn *program.Connection, state vault.State) string {
 	t := conn.Connector.Test
 	switch {
-	case t == nil:
-		return ""
+	case t == nil, !conn.Sandbox && !conn.Auth.Serves(t.Action):
+		return "" // nothing can be tried by this way in
 	case state.Status != vault.Connected:
 		return state.Message
 	}

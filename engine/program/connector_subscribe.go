@@ -83,9 +83,9 @@ func (c *connectorCheck) subscriptions(l *spec.SubscribeList) *SubscribeList {
 	at := &spec.Value{Pos: l.Action.Pos, Text: l.Action}
 	return &SubscribeList{
 		Action: action, With: c.objectTemplate(at, l.With, expr.NewScope(), action.InputType(), "input"),
-		ID:      c.itemPath(l.ID, action.Output.Type),
-		Address: c.itemPath(l.Address, action.Output.Type),
-		Events:  c.itemPath(l.Events, action.Output.Type),
+		ID:      c.itemPath(l.ID, action.Output.Type, nil),
+		Address: c.itemPath(l.Address, action.Output.Type, nil),
+		Events:  c.itemPath(l.Events, action.Output.Type, nil),
 	}
 }
 

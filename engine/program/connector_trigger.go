@@ -34,7 +34,7 @@ func (c *connectorCheck) triggers() {
 
 func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 	made.Match = c.condition(t.Match, c.delivery)
-	made.Output = c.output(t.Output)
+	made.Output = c.output(t.Output, nil)
 	made.Event = t.Event.Value
 	c.catchUp(t, made)
 	if c.main.Webhooks == nil {
@@ -104,13 +104,17 @@ func (c *connectorCheck) poll(t pollText, made *Trigger) *Poll {
 	return &Poll{
 		Action: action, Every: c.duration(t.every),
 		With:    c.objectTemplate(at, t.with, scope, action.InputType(), "input"),
-		ItemID:  c.itemPath(t.itemID, action.Output.Type),
-		Changed: c.itemPath(t.changed, action.Output.Type),
+		ItemID:  c.itemPath(t.itemID, action.Output.Type, made.Input),
+		Changed: c.itemPath(t.changed, action.Output.Type, made.Input),
 	}
 }
 
-// itemPath reads a path into a mapped record, such as item.tagId.
-func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
+// itemPath reads a path into a mapped record, such as item.tagId, or one that
+// an input of the trigger holds, such as input.id.
+func (c *connectorCheck) itemPath(t spec.Text, record *value.Type, inputs []*Input) []string {
+	if path := c.inputPath(t, inputs); path != nil {
+		return path
+	}
 	return c.pathInto(t, "item", record)
 }
 

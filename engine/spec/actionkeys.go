@@ -20,6 +20,7 @@ func actionSection() section[Action] {
 			Help: "whether it may be done twice; also { key: <header>, for: 30m }",
 		}, readRepeat),
 		lines("scopes", Lines, "the scopes it needs", "[contacts.readonly]", func(a *Action) *[]Text { return &a.Scopes }).not("scope"),
+		blocks("before", "before", beforeSection, "the requests that come before its own, in this order", func(a *Action, b *Before) { a.Before = append(a.Before, b) }),
 		scalar("request", Line, "the method and the path", "GET /pages/{pageId}", func(a *Action) *Text { return &a.Request }).must(),
 		headers("what is sent with the request", func(a *Action) *[]Entry { return &a.Headers }),
 		pairs("send", "what is always sent: place and value", "{ body.altType: location }", func(a *Action) *[]Entry { return &a.Send }),
@@ -31,6 +32,15 @@ func actionSection() section[Action] {
 		scalar("timeout", Duration, "how long an answer may take", "30s", func(a *Action) *Text { return &a.Timeout }),
 		scalar("deprecated", Line, "why it should not be used any more", "use contacts.upsert", func(a *Action) *Text { return &a.Deprecated }),
 		reasons("differs", "where it departs from the service's own description on purpose: what, and why", `{ required.followers: the service does not ask for it }`, func(a *Action) *[]Entry { return &a.Differs }),
+	}}
+}
+
+func beforeSection() section[Before] {
+	return section[Before]{name: "before", noun: "a request before", rows: []row[Before]{
+		scalar("id", Name, "the name by which later requests see its answer, as before.<id>.body", "address", func(b *Before) *Text { return &b.ID }).must().not("name"),
+		scalar("request", Line, "the method and the path; {url} where an earlier answer brings the address", "GET /files/address", func(b *Before) *Text { return &b.Request }).must(),
+		headers("what is sent with this request", func(b *Before) *[]Entry { return &b.Headers }),
+		pairs("send", "what is sent: place and value", `{ query.size: "${{ bytes(input.content) }}" }`, func(b *Before) *[]Entry { return &b.Send }),
 	}}
 }
 

@@ -56,7 +56,7 @@ type Auth struct {
 	Type   Text
 	Fields []Field
 
-	Token, Header, Query, Value, Username, Password Text
+	Token, Header, Query, Path, Value, Username, Password Text
 
 	AuthorizeURL, TokenURL           Text
 	AuthorizeParams, TokenParams     []Entry
@@ -129,6 +129,7 @@ type Action struct {
 	Effect     Text
 	Repeat     *Repeat
 	Scopes     []Text
+	Before     []*Before
 	Request    Text
 	Headers    []Entry
 	Send       []Entry // place → value
@@ -141,6 +142,13 @@ type Action struct {
 	Deprecated Text
 	Docs       Text
 	Differs    []Entry // what differs from the vendor's description → why
+}
+
+// Before is one request that an action makes before its own.
+type Before struct {
+	ID, Request Text
+	Headers     []Entry
+	Send        []Entry // place → value
 }
 
 // Repeat is the `repeat:` of an action: a word, or a key header with its time.
@@ -256,7 +264,7 @@ type Challenge struct {
 // Sandbox is how the sandbox plays the vendor.
 type Sandbox struct {
 	Store   []Entry // type → fixture file, or { file, id }
-	Actions []SandboxAction
+	Actions []*SandboxAction
 	Error   *Value
 }
 
@@ -269,4 +277,5 @@ type SandboxAction struct {
 	Set                                        []Entry
 	Status                                     Text
 	Envelope                                   *Value
+	Before                                     []*SandboxAction // by the id of the request before
 }

@@ -60,7 +60,7 @@ func sandboxSection() section[Sandbox] {
 		}, readStore),
 		named("actions", "sandbox_action", sandboxActionSection, "how actions are answered", func(x *Sandbox, name Text, a *SandboxAction) {
 			a.Name = name
-			x.Actions = append(x.Actions, *a)
+			x.Actions = append(x.Actions, a)
 		}),
 		anything("error", "what an error of the service looks like", "{ message: \"${{ message }}\" }", func(x *Sandbox) **Value { return &x.Error }),
 	}}
@@ -91,7 +91,21 @@ func readStore(p *parser, x *Sandbox, s spot) {
 }
 
 func sandboxActionSection() section[SandboxAction] {
-	return section[SandboxAction]{name: "sandbox_action", noun: "an action of the sandbox", sound: soundSandboxAction, rows: []row[SandboxAction]{
+	return section[SandboxAction]{name: "sandbox_action", noun: "an action of the sandbox", sound: soundSandboxAction, rows: append([]row[SandboxAction]{
+		named("before", "sandbox_part", sandboxPartSection, "how the requests before its own are answered, by their ids", func(a *SandboxAction, id Text, b *SandboxAction) {
+			b.Name = id
+			a.Before = append(a.Before, b)
+		}),
+	}, sandboxRows()...)}
+}
+
+func sandboxPartSection() section[SandboxAction] {
+	return section[SandboxAction]{name: "sandbox_part", noun: "a request before, in the sandbox", sound: soundSandboxAction, rows: sandboxRows()}
+}
+
+// sandboxRows are the keys by which the sandbox answers one request.
+func sandboxRows() []row[SandboxAction] {
+	return []row[SandboxAction]{
 		scalar("list", Line, "answers with the records of that store", "Page", func(a *SandboxAction) *Text { return &a.List }),
 		scalar("first", Line, "answers with the first record of that store", "Page", func(a *SandboxAction) *Text { return &a.First }).not("one", "get"),
 		scalar("create", Line, "adds a record to that store", "Page", func(a *SandboxAction) *Text { return &a.Create }),
@@ -103,7 +117,7 @@ func sandboxActionSection() section[SandboxAction] {
 		pairs("set", "what is written into the record", "{ updatedAt: \"${{ now() }}\" }", func(a *SandboxAction) *[]Entry { return &a.Set }),
 		scalar("status", Whole, "the status of the answer", "201", func(a *SandboxAction) *Text { return &a.Status }),
 		anything("envelope", "what stands around the record in the answer", "{ ok: true }", func(a *SandboxAction) **Value { return &a.Envelope }),
-	}}
+	}
 }
 
 func soundSandboxAction(p *parser, _ *SandboxAction, s spot) {

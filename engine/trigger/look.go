@@ -36,6 +36,9 @@ type view struct {
 	first, moved bool
 	of           string
 	highest      any // value of changed so far
+	// Where in an item its id and what differs when it has changed are; no
+	// changed where only new items start runs.
+	itemID, changed []string
 }
 
 // seen is what a look that went well found.
@@ -63,6 +66,8 @@ func (p *Polls) read(ctx context.Context, at place, now time.Time) (seen, error)
 	if err != nil {
 		return seen{}, err
 	}
+	v.itemID = program.PathFrom(v.on.Event.Poll.ItemID, inputs, "item")
+	v.changed = program.PathFrom(v.on.Event.Poll.Changed, inputs, "item")
 	if err := p.recall(ctx, v, inputs); err != nil {
 		return seen{}, err
 	}
@@ -81,7 +86,7 @@ func (p *Polls) read(ctx context.Context, at place, now time.Time) (seen, error)
 			return seen{}, err
 		}
 	}
-	return seen{items: len(items), unnamed: unnamed, id: namesOf(v.on.Event)}, nil
+	return seen{items: len(items), unnamed: unnamed, id: v.names()}, nil
 }
 
 // view finds what is live at a place.
@@ -139,7 +144,7 @@ func (p *Polls) recall(ctx context.Context, v *view, inputs map[string]any) erro
 		return fmt.Errorf("with: %w", err)
 	}
 	event := v.on.Event
-	list := event.ID + " " + namesOf(event) + "@" + strings.Join(event.Poll.Changed, ".") + " "
+	list := event.ID + " " + v.names() + "@" + strings.Join(v.changed, ".") + " "
 	v.of = list + string(text)
 	stored, begun, err := p.opt.Cursor(ctx, v.at.flow, v.at.trigger, v.at.connection)
 	if err != nil {
@@ -187,7 +192,7 @@ func (p *Polls) list(ctx context.Context, v *view, with map[string]any) ([]any, 
 			return nil, fmt.Errorf("the list of %s has more than %d items", v.on.Event.ID, mostItems)
 		}
 	}
-	if changed := v.on.Event.Poll.Changed; changed != nil {
+	if changed := v.changed; changed != nil {
 		slices.SortStableFunc(items, func(a, b any) int {
 			x, _ := value.Get(a, changed)
 			y, _ := value.Get(b, changed)
@@ -200,7 +205,6 @@ func (p *Polls) list(ctx context.Context, v *view, with map[string]any) ([]any, 
 // arrivals returns an arrival for each item, and how many have no id. It moves
 // v.highest.
 func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journal.Arrival, unnamed int) {
-	poll := v.on.Event.Poll
 	for _, item := range items {
 		event, id, ok := p.found(v, item)
 		if !ok {
@@ -211,8 +215,8 @@ func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journ
 			Flow: v.flow.ID, Definition: v.flow.Hash, Trigger: v.on.ID, Connection: v.at.connection,
 			EventID: id, At: v.began, SeenOnly: v.first || v.moved,
 		}
-		if poll.Changed != nil {
-			changed, _ := value.Get(item, poll.Changed)
+		if v.changed != nil {
+			changed, _ := value.Get(item, v.changed)
 			old := v.before.at == nil || compareChanges(changed, v.before.at) <= 0
 			a.SeenOnly = v.first || v.moved && old
 			if compareChanges(changed, v.highest) > 0 {
@@ -244,22 +248,22 @@ func (p *Polls) found(v *view, item any) (event any, id string, ok bool) {
 		id, ok = sameID(t, event)
 		return event, id, ok
 	}
-	raw, _ := value.Get(item, t.Poll.ItemID)
-	if id, ok = textOf(raw); ok && t.Poll.Changed != nil {
-		changed, _ := value.Get(item, t.Poll.Changed)
+	raw, _ := value.Get(item, v.itemID)
+	if id, ok = textOf(raw); ok && v.changed != nil {
+		changed, _ := value.Get(item, v.changed)
 		text, _ := textOf(changed)
 		id += "@" + text
 	}
 	return item, id, ok
 }
 
-// namesOf returns what the items of a poll are known by, in words.
-func namesOf(t *program.Trigger) string {
-	if t.Poll.Event == nil {
-		return strings.Join(t.Poll.ItemID, ".")
+// names returns what the items of a poll are known by, in words.
+func (v *view) names() string {
+	if v.on.Event.Poll.Event == nil {
+		return strings.Join(v.itemID, ".")
 	}
 	var names []string
-	for _, path := range t.Same {
+	for _, path := range v.on.Event.Same {
 		names = append(names, strings.Join(path, "."))
 	}
 	return strings.Join(names, " and ")
