@@ -44,7 +44,8 @@ type Options struct {
 	Builtin fs.FS
 	// Listen is the address for people, HooksListen that for vendors.
 	Listen, HooksListen string
-	// PublicURL is the address under which vendors reach HooksListen.
+	// PublicURL is the address under which vendors reach HooksListen. With ""
+	// none is asked to deliver there, but for the played ones of a sandbox.
 	PublicURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
@@ -75,9 +76,11 @@ type Engine struct {
 	schedules *trigger.Schedules
 	polls     *trigger.Polls
 	failures  *trigger.Failures
-	console   *console.Console
-	token     string
-	publicURL atomic.Pointer[string]
+	// subscriptions keep services told where to deliver.
+	subscriptions *trigger.Subscriptions
+	console       *console.Console
+	token         string
+	publicURL     atomic.Pointer[string]
 }
 
 // DataDir returns the data folder that the options name.
@@ -144,7 +147,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.triggers()
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
-		Schedules: e.schedules, Polls: e.polls, Members: e.members,
+		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
 		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
 	})
@@ -159,12 +162,12 @@ func (e *Engine) assemble(ctx context.Context) error {
 func (e *Engine) triggers() {
 	intake := e.intake()
 	e.hooks = trigger.NewHooks(trigger.HookOptions{
-		Intake: intake, Accounts: e.members, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal,
+		Intake: intake, Accounts: e.members, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal, Signing: e.signing,
 		FlowSecret: func(ctx context.Context, name string) (string, error) {
 			s, err := e.vault.Secret(ctx, name)
 			return s.Reveal(), err
 		},
-		Address: func(name string) string { return e.secretText("hook " + name)[:26] },
+		Address: e.hookAddress,
 		PublicKey: func(conn *program.Connection, v *program.Verify) []byte {
 			if e.sandbox != nil {
 				return e.sandbox.PublicKey(conn.Connector, v)
@@ -178,6 +181,7 @@ func (e *Engine) triggers() {
 		polls.SandboxEvery = sandboxPoll
 	}
 	e.polls = trigger.NewPolls(polls)
+	e.subscriptions = trigger.NewSubscriptions(e.subscribing(intake))
 	e.failures = trigger.NewFailures(trigger.FailureOptions{
 		Intake: intake, Store: e.store, Notify: e.store.Failed(), URL: e.runURL,
 	})
@@ -214,6 +218,7 @@ func (e *Engine) reloaded(live *catalog.Live) {
 	e.polls.Refresh()
 	e.failures.Refresh()
 	e.members.Refresh()
+	e.subscriptions.Refresh()
 	if e.opt.Reloaded != nil {
 		e.opt.Reloaded(live)
 	}

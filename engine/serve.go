@@ -81,6 +81,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.polls.Run(ctx) })
 		g.Go(func() error { return e.members.Run(ctx) })
 		g.Go(func() error { return e.failures.Run(ctx) })
+		g.Go(func() error { return e.subscriptions.Run(ctx) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
 			g.Go(func() error { return e.playExamples(ctx) })
@@ -210,28 +211,4 @@ func (e *Engine) playExamples(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// sender returns how a played event is delivered to our own webhook address;
-// nil where the services are real.
-func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload any) error {
-	if e.sandbox == nil {
-		return nil
-	}
-	return func(ctx context.Context, t *program.Trigger, payload any) error {
-		for _, a := range e.hooks.Addresses(*e.publicURL.Load()) {
-			if a.Connector != t.Connector.ID {
-				continue
-			}
-			receipt, err := e.sandbox.Send(ctx, t, a.URL, payload)
-			if err != nil {
-				return err
-			}
-			if receipt.Status >= http.StatusMultipleChoices {
-				return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
-			}
-			return nil
-		}
-		return fmt.Errorf("no connection has an address for %s", t.ID)
-	}
 }

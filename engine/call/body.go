@@ -10,9 +10,11 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 
+	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
@@ -106,12 +108,23 @@ type part struct {
 }
 
 // partsOf returns a value as parts of a multipart body; a list gives several
-// of one name.
+// of one name, and a map that is spread those of each of its entries.
 func partsOf(p placed) ([]part, *value.Failure) {
 	if list, ok := p.wire().([]any); ok {
 		var out []part
 		for _, v := range list {
 			parts, f := partsOf(placed{place: p.place, value: v, input: p.input})
+			if f != nil {
+				return nil, f
+			}
+			out = append(out, parts...)
+		}
+		return out, nil
+	}
+	if several, ok := p.value.(map[string]any); ok && spreads(p.place) {
+		var out []part
+		for _, name := range slices.Sorted(maps.Keys(several)) {
+			parts, f := partsOf(placed{place: program.Place{In: program.InMultipart, Path: []string{name}}, value: several[name]})
 			if f != nil {
 				return nil, f
 			}

@@ -161,6 +161,8 @@ func (b *builder) put(p placed) *value.Failure {
 		return nil
 	}
 	switch p.place.In {
+	case program.InNowhere:
+		return nil
 	case program.InPath:
 		return b.putPath(p)
 	case program.InHeader:

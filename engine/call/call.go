@@ -26,6 +26,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
@@ -42,6 +43,9 @@ type Credentials interface {
 	// Reveal returns the fields of conn, the secret ones included, as text by
 	// their names: for services that are not reached by HTTP.
 	Reveal(ctx context.Context, conn *program.Connection) (map[string]string, error)
+	// Token returns the access token of a connection that signs in with one,
+	// "" of any other: for services that are not reached by HTTP.
+	Token(ctx context.Context, conn *program.Connection) (string, error)
 }
 
 // Options are the parts of a [Client] that have a default: the zero value
@@ -182,12 +186,17 @@ type operation struct {
 	Request
 	inputs   map[string]any // every declared input, nil where it was left out
 	limit    int            // of a list; 0 for none
+	answers  map[string]any // of the requests before, by their ids
+	took     time.Duration  // for the requests before
 	exchange *journal.Exchange
 	secrets  []string // what must not appear in a message
 }
 
 func (c *Client) operation(r Request) (*operation, *value.Failure) {
 	o := &operation{Client: c, Request: r}
+	if r.Action.Transport == program.HTTP {
+		o.Connection = r.Connection.Playing(r.Action)
+	}
 	if f := o.resolve(); f != nil {
 		return o, o.named(f)
 	}

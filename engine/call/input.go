@@ -17,6 +17,9 @@ func (o *operation) resolve() *value.Failure {
 	if o.Connection == nil && o.Action.Connector.NeedsConnection() {
 		return value.Fail(value.ClassInvalid, "no connection: %s needs one", o.Action.Connector.ID)
 	}
+	if auth := o.auth(); o.Action.Transport == program.HTTP && !auth.Serves(o.Action) {
+		return value.Fail(value.ClassInvalid, "connection %q cannot be used for %s: %s", o.Connection.Name, o.Action.ID, auth.Reach(o.Action))
+	}
 	if f := o.resolveLimit(); f != nil {
 		return f
 	}
@@ -69,6 +72,14 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 		return nil, value.Fail(value.ClassInvalid, "input %s is %s, %s", in.Name, describe(v), reason)
 	}
 	return v, nil
+}
+
+// auth is the way in of the connection, nil for none.
+func (o *operation) auth() *program.Auth {
+	if o.Connection == nil {
+		return nil
+	}
+	return o.Connection.Auth
 }
 
 // awaitsSignIn reports whether the connection lacks a field that the answer to
@@ -126,7 +137,7 @@ func (o *operation) env() *expr.Env {
 	if o.Connection != nil && o.Connection.Fields != nil {
 		connection = o.Connection.Fields
 	}
-	return &expr.Env{Names: map[string]any{"input": o.inputs, "connection": connection}}
+	return &expr.Env{Names: map[string]any{"input": o.inputs, "connection": connection, "before": o.answers}}
 }
 
 func isSecret(in *program.Input) bool {

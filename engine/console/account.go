@@ -60,8 +60,8 @@ func (c *Console) try(r *http.Request, conn *program.Connection, state vault.Sta
 			return sentence(err)
 		}
 		return "ok"
-	case t == nil:
-		return ""
+	case t == nil, !conn.Sandbox && !conn.Auth.Serves(t.Action):
+		return "" // nothing can be tried by this way in
 	}
 	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
 	if err != nil {
@@ -136,6 +136,7 @@ func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.opt.Members.Sooner(name)
+	c.opt.Subscriptions.Connected(name)
 	answer(w, http.StatusOK, FinishAnswer{Connection: name})
 }
 
@@ -157,6 +158,7 @@ func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.opt.Members.Sooner(name)
+	c.opt.Subscriptions.Connected(name)
 	fmt.Fprintln(w, "The connection "+name+" is connected. You can close this page.")
 }
 

@@ -31,6 +31,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/tables/{name}", c.table)
 	api.HandleFunc("GET /api/v1/addresses", c.addresses)
 	api.HandleFunc("GET /api/v1/triggers", c.triggers)
+	api.HandleFunc("GET /api/v1/subscriptions", c.subscriptions)
 	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/look", c.look)
 	api.HandleFunc("GET /api/v1/rejections", c.rejections)
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)

@@ -43,8 +43,10 @@ type Options struct {
 	Polls     *trigger.Polls
 	// Members knows the accounts that sign-ins serve.
 	Members *member.Roster
-	Intake  trigger.Intake
-	Sandbox *sandbox.Sandbox // nil where the services are real
+	// Subscriptions show how they stand, and are told of sign-ins.
+	Subscriptions *trigger.Subscriptions
+	Intake        trigger.Intake
+	Sandbox       *sandbox.Sandbox // nil where the services are real
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
@@ -112,6 +114,11 @@ func (c *Console) ready(w http.ResponseWriter, _ *http.Request) {
 	live := c.opt.Catalog.Live()
 	if live.Version > 0 && live.InSync() {
 		fmt.Fprintln(w, "ready")
+		for _, st := range c.opt.Subscriptions.Status() {
+			if st.Message != "" {
+				fmt.Fprintf(w, "%s: %s\n", st.Connection, st.Message)
+			}
+		}
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)

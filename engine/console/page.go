@@ -25,7 +25,7 @@ func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
-		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath,
+		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "joined": joined,
 		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
@@ -46,6 +46,8 @@ type overviewData struct {
 	More     bool
 	Findings []Finding
 	Tables   []Table
+
+	Subscriptions []Subscription
 }
 
 // latest is how many runs the overview shows.
@@ -67,7 +69,7 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Flows: newFlows(live.Set, counts)}
+	data := overviewData{Flows: newFlows(live.Set, counts), Subscriptions: c.subscriptionsNow()}
 	for _, id := range live.Set.Broken {
 		if live.Set.Flows[id] == nil {
 			data.Broken = append(data.Broken, id)

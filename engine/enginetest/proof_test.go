@@ -187,6 +187,8 @@ func (bearer) Renew(context.Context, *program.Connection, *http.Request) error {
 	return errors.New("there is no other token")
 }
 
+func (bearer) Token(context.Context, *program.Connection) (string, error) { return "", nil }
+
 func (bearer) Reveal(context.Context, *program.Connection) (map[string]string, error) {
 	return nil, errors.New("nothing is secret here")
 }

@@ -143,6 +143,9 @@ func (c *connectionCheck) check() *Connection {
 		return nil
 	}
 	c.fields(made, k)
+	if made.Auth.Type != AuthNone && made.BaseURL == "" && slices.Contains(k.Hosts, "*") {
+		c.hinted(c.spec.Name, "F256", "add  base_url: https://api.example.com", "the connection %q does not say at which host it signs in", made.Name)
+	}
 	return made
 }
 

@@ -1,6 +1,10 @@
 package program
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/diag"
@@ -48,18 +52,14 @@ func (c *Connector) Auth(name string) (*Auth, bool) {
 	return nil, false
 }
 
-// NeedsConnection reports whether actions need a connection: false if the only
-// way in is none and there is nothing to fill in.
+// NeedsConnection reports whether actions need a connection: false if one of
+// the ways in is none and there is nothing to fill in.
 func (c *Connector) NeedsConnection() bool {
 	if len(c.Fields) > 0 {
 		return true
 	}
-	for _, a := range c.Auths {
-		if a.Type != AuthNone {
-			return true
-		}
-	}
-	return false
+	open := func(a *Auth) bool { return a.Type == AuthNone }
+	return len(c.Auths) > 0 && !slices.ContainsFunc(c.Auths, open)
 }
 
 // AuthType is the form of a way in.
@@ -85,6 +85,7 @@ type Auth struct {
 	// `connection`, which here holds the secret fields too, as text.
 	Token, Username, Password, Value *Value
 	Header, Query                    string // where an api_key goes
+	Path                             string // or the {name} in the path of a request that it fills
 
 	AuthorizeURL, TokenURL       string
 	AuthorizeParams, TokenParams map[string]string
@@ -99,6 +100,41 @@ type Auth struct {
 	Rotates      bool          // every refresh brings a new refresh token
 	BeforeExpiry time.Duration // how long before its end a token is renewed
 	Grace        time.Duration // how long an old refresh token still works after its first use
+}
+
+// Serves reports whether the way in can authorize an action: a key that stands
+// in the path of requests serves those alone, and they take no other.
+func (a *Auth) Serves(action *Action) bool {
+	if a != nil && a.Path != "" {
+		return strings.Contains(action.Path, "{"+a.Path+"}")
+	}
+	return !slices.ContainsFunc(action.Connector.Auths, func(other *Auth) bool {
+		return other.Path != "" && strings.Contains(action.Path, "{"+other.Path+"}")
+	})
+}
+
+// Reach says, of a way in that does not serve an action, what it does serve, or
+// which one the action needs.
+func (a *Auth) Reach(action *Action) string {
+	own := "it does not sign in"
+	if a != nil && a.Type != AuthNone {
+		own = fmt.Sprintf("it signs in with %q", a.Label)
+	}
+	var names []string
+	if a != nil && a.Path != "" {
+		for _, other := range action.Connector.Actions() {
+			if a.Serves(other) {
+				names = append(names, other.Name)
+			}
+		}
+		return own + ", which is good for nothing but " + strings.Join(names, ", ")
+	}
+	for _, other := range action.Connector.Auths {
+		if other.Serves(action) {
+			names = append(names, strconv.Quote(other.Label))
+		}
+	}
+	return own + ", and the action needs " + strings.Join(names, " or ")
 }
 
 // Test is the call that shows whether a connection works.
@@ -122,6 +158,10 @@ type ErrorRule struct {
 	Class   value.Class
 	Message []string // where the vendor's sentence is, as a path from the root of the answer; nil for the usual places
 }
+
+// ClassNone is the class of a rule for answers that are no errors, whatever
+// the rules after it say.
+const ClassNone value.Class = "none"
 
 // Effect says what an action does to the service.
 type Effect string
@@ -170,9 +210,11 @@ type Action struct {
 	Scopes     []string
 	Deprecated string
 
+	Before    []*Before // what is asked first, in this order
 	Transport Transport
-	Method    string // HTTP method; of the others: send, upsert, append, find, delete
-	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input holds the whole address
+	Method    string // HTTP method; of the others: send, send_each, upsert, append, find, delete
+	Host      string // "" for that of the connection
+	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input or an earlier answer holds the whole address
 	Headers   []Header
 	Send      []Send
 	Input     []*Input
@@ -215,16 +257,25 @@ func (a *Action) InputType() *value.Type {
 // whether the first one arrived.
 func (a *Action) Repeatable() bool { return a.Effect == EffectRead || a.Repeat.Safe }
 
+// Before is a request that an action makes before its own. Its answer is what
+// later ones see as before.<id>, with status, headers and body.
+type Before struct {
+	ID string
+	// Action is the request by itself: a read without inputs and output, in
+	// whose expressions stand the inputs of the action it belongs to.
+	Action *Action
+}
+
 // Header is one header of a request.
 type Header struct {
 	Name  string
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // Send is a value that goes out with every request of an action.
 type Send struct {
 	Place Place
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // In is the part of a request a value goes into.
@@ -238,6 +289,7 @@ const (
 	InHeader    In = "header"
 	InForm      In = "form"
 	InMultipart In = "multipart"
+	InNowhere   In = "nowhere" // only expressions look at it
 )
 
 // Place is where in a request a value goes.
@@ -269,7 +321,8 @@ type Output struct {
 	Type *value.Type // of one record; nil if there is none
 	List bool
 	// At is where the record or the list lies in the answer, from the root
-	// {status, headers, body}.
+	// {status, headers, body}; or [FromInput] and the name of an input that
+	// holds the path inside the body.
 	At            []string
 	MayBeMissing  bool
 	NotFoundIsNil bool
@@ -332,8 +385,14 @@ type Trigger struct {
 
 	Webhook bool
 	Match   *expr.Code // over body and headers; nil matches every delivery
+	Event   string     // the vendor's name of what is delivered, "" where nobody subscribes to it
+	// Same are the fields of an event, as paths, by which two are known to be
+	// one; nil where the delivery says so.
+	Same [][]string
 
-	Poll  *Poll // of a polling trigger
+	// Poll is how a polling trigger looks for news, and how a webhook catches
+	// up; nil for a webhook that does not.
+	Poll  *Poll
 	Input []*Input
 
 	group *group // kept as long as one of its triggers is
@@ -341,17 +400,40 @@ type Trigger struct {
 
 // Poll is how a polling trigger looks for news.
 type Poll struct {
-	Action  *Action
-	With    *Value // over connection, input and cursor
-	Every   time.Duration
-	ItemID  []string // in the mapped item
-	Changed []string // nil: only new items fire
+	Action *Action
+	With   *Value // over connection, input and cursor
+	Every  time.Duration
+	// ItemID and Changed are paths in the mapped item, or [FromInput] and the
+	// name of an input that holds the path. Without Changed only new items fire.
+	// ItemID is nil where Event is given.
+	ItemID, Changed []string
+	// Event makes the event of a webhook of an item, over item; nil where the
+	// item is the event.
+	Event *Value
+}
+
+// FromInput begins a path that an input of the action or trigger holds, in
+// place of a path that stands in the connector: item_id: input.id.
+const FromInput = "input"
+
+// PathFrom returns a path, read from the inputs where they hold it: without
+// the words in front that every such path has, nil where it was left out.
+func PathFrom(path []string, inputs map[string]any, front ...string) []string {
+	if len(path) != 2 || path[0] != FromInput {
+		return path
+	}
+	text, _ := inputs[path[1]].(string)
+	found := value.SplitPath(strings.TrimSpace(text))
+	if len(found) > 0 && slices.Contains(front, found[0]) {
+		found = found[1:]
+	}
+	return found
 }
 
 // Webhooks is how a vendor delivers.
 type Webhooks struct {
-	InVendorConsole bool
-	Connection      []string // whose event it is; nil: each connection has an address of its own
+	Subscribe       *Subscribe // nil where people enter the address at the vendor
+	Connection      []string   // whose event it is; nil: each connection has an address of its own
 	EventID         []string
 	Fields          []*Input // of a connection, needed to verify
 	Verify          []*Verify
@@ -361,6 +443,25 @@ type Webhooks struct {
 	AckStatus       int
 	ChallengeWhen   *expr.Code
 	ChallengeAnswer []string
+}
+
+// Subscribe is how the vendor is told, by calls, where to deliver which events.
+type Subscribe struct {
+	All        bool     // one subscription for all events, else one for each
+	Ways       []string // the ways in by which one may subscribe, nil for all
+	On, Off    *Action
+	OnWith     *Value         // over address, secret, events, and event unless All
+	OffWith    *Value         // over kept.id
+	KeepID     []string       // in the output of On
+	KeepSecret []string       // nil unless the vendor chooses the secret
+	List       *SubscribeList // nil where they cannot be seen
+}
+
+// SubscribeList is how the subscriptions there are can be seen.
+type SubscribeList struct {
+	Action              *Action
+	With                *Value
+	ID, Address, Events []string // in an item; Events leads to a text or a list
 }
 
 // Verify is one way a delivery proves where it comes from.

@@ -49,7 +49,7 @@ func (c *connectorCheck) membersOf(m *spec.Members, auth *Auth) *Members {
 	}
 	at := &spec.Value{Pos: m.List.Pos, Text: m.List}
 	made.List, made.With = list, c.objectTemplate(at, m.With, expr.NewScope(connection), list.InputType(), "input")
-	made.ID, made.Title = c.itemPath(m.ID, list.Output.Type), c.itemPath(m.Title, list.Output.Type)
+	made.ID, made.Title = c.pathInto(m.ID, "item", list.Output.Type), c.pathInto(m.Title, "item", list.Output.Type)
 	return made
 }
 
@@ -80,8 +80,8 @@ func (c *connectorCheck) memberToken(t *spec.MemberToken, made *Members, connect
 	at := &spec.Value{Pos: t.Action.Pos, Text: t.Action}
 	made.Token = &MemberToken{
 		Action: action, With: c.objectTemplate(at, t.With, expr.NewScope(connection, member), action.InputType(), "input"),
-		Access:  c.rootedPath(t.AccessToken, "output", action.Output.Type),
-		Expires: c.rootedPath(t.ExpiresIn, "output", action.Output.Type),
+		Access:  c.pathInto(t.AccessToken, "output", action.Output.Type),
+		Expires: c.pathInto(t.ExpiresIn, "output", action.Output.Type),
 	}
 }
 

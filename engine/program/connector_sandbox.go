@@ -118,16 +118,33 @@ func idKey(list []any) string {
 	return "id"
 }
 
-func (c *connectorCheck) sandboxAction(a spec.SandboxAction) {
+func (c *connectorCheck) sandboxAction(a *spec.SandboxAction) {
 	action, ok := c.into.byName[grouped(c.part, a.Name.Value)]
 	if !ok {
 		c.local(a.Name, "C403", "action", "is not an action of this "+c.partNoun(), c.ownActions())
 		return
 	}
+	c.into.played[action.Name] = c.sandboxRequest(a)
+	var ids []string
+	for _, b := range action.Before {
+		ids = append(ids, b.ID)
+	}
+	for _, b := range a.Before {
+		if !slices.Contains(ids, b.Name.Value) {
+			c.local(b.Name, "C405", "request", "is not the id of a request before that of "+action.ID, ids)
+			continue
+		}
+		c.into.played[action.Name+"/"+b.Name.Value] = c.sandboxRequest(b)
+	}
+}
+
+// sandboxRequest checks how one request is answered.
+func (c *connectorCheck) sandboxRequest(a *spec.SandboxAction) *SandboxAction {
 	out := &SandboxAction{Status: c.number(a.Status, 0)}
 	scope := c.connection.
 		With(value.Field{Name: "input", Type: value.Of(value.Any)}).
-		With(value.Field{Name: "item", Type: value.Of(value.Any)})
+		With(value.Field{Name: "item", Type: value.Of(value.Any)}).
+		With(value.Field{Name: "body", Type: value.Of(value.Any)})
 	for does, store := range map[string]spec.Text{
 		"list": a.List, "first": a.First, "create": a.Create, "merge": a.Merge, "upsert": a.Upsert, "delete": a.Delete,
 	} {
@@ -145,7 +162,7 @@ func (c *connectorCheck) sandboxAction(a spec.SandboxAction) {
 		out.Set = c.objectTemplate(at, a.Set, scope, nil, "field")
 	}
 	out.Envelope = c.template(a.Envelope, scope, nil)
-	c.into.played[action.Name] = out
+	return out
 }
 
 // storeOf returns the store that an action of the sandbox speaks of: the

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"maps"
 	"time"
 
 	"patchbay/engine/expr"
@@ -193,6 +194,29 @@ func (c *Connection) URL() string {
 		return c.BaseURL
 	}
 	return c.Connector.BaseURL
+}
+
+// Playing returns the connection as it is for an action: one to the sandbox has
+// every way in of its connector, so that each action can be played.
+func (c *Connection) Playing(a *Action) *Connection {
+	if c == nil || !c.Sandbox || c.Auth.Serves(a) {
+		return c
+	}
+	other := *c
+	other.Secrets = maps.Clone(c.Secrets)
+	for _, auth := range c.Connector.Auths {
+		if !auth.Serves(a) {
+			continue
+		}
+		other.Auth = auth
+		for _, in := range auth.Fields {
+			if in.Secret {
+				other.Secrets[in.Name] = SecretRef{Plain: value.NewSecret("sandbox-" + in.Name)}
+			}
+		}
+		return &other
+	}
+	return c
 }
 
 // SecretRef says where a secret comes from: an environment variable, a secret

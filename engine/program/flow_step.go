@@ -168,6 +168,7 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 		return
 	}
 	made.Action, made.Use = action, use
+	c.served(s.Action, use, action)
 	c.outdated(s.Action, action.ID, action.Deprecated)
 	inputs, output := action.InputType(), action.Output.Whole()
 	c.asking = action.Effect == EffectRead

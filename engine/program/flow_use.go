@@ -125,7 +125,7 @@ func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	// Entered first, so that a connection that is missing is told once.
 	use := &Use{Role: role, Connector: k}
 	c.made.Uses[role] = use
-	if k.NeedsConnection() {
+	if k.NeedsConnection() || c.b.set.bearsName(k) {
 		use.Connection = c.defaultConnection(t, k)
 	}
 	return use, name
@@ -191,4 +191,14 @@ func (u unsound) mayBeOf(k *Connector) bool {
 		}
 	}
 	return u.unreadable
+}
+
+// served looks that the way in of a connection can authorize an action.
+func (c *flowCheck) served(t spec.Text, use *Use, action *Action) {
+	conn := c.b.set.Connections[use.Connection]
+	if conn == nil || conn.Sandbox || conn.Auth.Serves(action) {
+		return
+	}
+	c.hinted(t, "F206", "name another connection:  use: { "+use.Role+": <connection> }",
+		"connection %q cannot be used for %s: %s", conn.Name, action.ID, conn.Auth.Reach(action))
 }

@@ -48,6 +48,9 @@ func (s *Set) Scopes() []ScopeNeed {
 				continue
 			}
 			need(t.Use, t.Event.Scopes, "flow "+id+": "+t.Event.ID)
+			if w := t.Event.Connector.Webhooks; t.Event.Webhook && w != nil && w.Subscribe != nil {
+				need(t.Use, w.Subscribe.Scopes(), "flow "+id+": "+t.Event.ID)
+			}
 			if t.Event.Poll != nil {
 				need(t.Use, t.Event.Poll.Action.Scopes, "flow "+id+": "+t.Event.ID)
 			}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"io"
 	"maps"
 	"mime/multipart"
 	"net/http"
@@ -65,6 +66,7 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 		resp.Body.Close()
 	}
 	w := &exampleRequest{sandbox: s, stage: s.stage(k), action: a, inputs: map[string]any{}}
+	w.first(t)
 	req := w.request(t)
 	resp, err := s.Transport(k).RoundTrip(req)
 	if err != nil {
@@ -93,11 +95,12 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 		}
 		root["body"] = v
 	}
-	record, found := value.Get(root, a.Output.At)
+	at := (&scene{action: a}).at()
+	record, found := value.Get(root, at)
 	if !found {
-		t.Fatalf("nothing lies at %s of %s", strings.Join(a.Output.At, "."), body.String())
+		t.Fatalf("nothing lies at %s of %s", strings.Join(at, "."), body.String())
 	}
-	if wrong := misfit(a.Output.Whole(), record, strings.Join(a.Output.At, ".")); wrong != "" {
+	if wrong := misfit(a.Output.Whole(), record, strings.Join(at, ".")); wrong != "" {
 		t.Errorf("%s\nin %s", wrong, body.String())
 	}
 	if list, ok := record.([]any); ok && len(list) == 0 {
@@ -139,30 +142,62 @@ type exampleRequest struct {
 	stage   *stage
 	action  *program.Action
 	inputs  map[string]any
+	answers map[string]any // to the requests before
 
 	path  string
 	query url.Values
 	body  map[string]any
+	form  url.Values
+	raw   string // the body as a whole, where it is text
 	parts map[string]value.File
 	texts map[string]string // of a multipart body
-	form  url.Values
+}
+
+// first makes the requests that come before the action's own.
+func (w *exampleRequest) first(t *testing.T) {
+	t.Helper()
+	w.fill()
+	w.answers = map[string]any{}
+	for _, b := range w.action.Before {
+		part := &exampleRequest{sandbox: w.sandbox, stage: w.stage, action: b.Action, inputs: w.inputs, answers: w.answers}
+		resp, err := w.sandbox.Transport(w.stage.connector).RoundTrip(part.request(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode >= 300 {
+			t.Fatalf("request %s: %d %s, %v", b.ID, resp.StatusCode, data, err)
+		}
+		body, err := value.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answers[b.ID] = map[string]any{"status": resp.StatusCode, "headers": map[string]any{}, "body": body}
+	}
+}
+
+// fill gives each input its example.
+func (w *exampleRequest) fill() {
+	for _, in := range w.action.Input {
+		if v := w.example(in); v != nil {
+			w.inputs[in.Name] = v
+		}
+	}
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
 	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]value.File{}
-	w.texts, w.form = map[string]string{}, url.Values{}
+	w.texts = map[string]string{}
+	w.form, w.raw = url.Values{}, ""
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
 	}
-	for _, in := range a.Input {
-		if v := w.example(in); v != nil {
-			w.inputs[in.Name] = v
-		}
-	}
-	env := &expr.Env{Names: map[string]any{"input": w.inputs, "connection": w.stage.connection}}
+	w.fill()
+	env := &expr.Env{Names: map[string]any{"input": w.inputs, "connection": w.stage.connection, "before": w.answers}}
 	for _, in := range a.Input {
 		v, given := w.inputs[in.Name]
 		switch {
@@ -180,7 +215,9 @@ func (w *exampleRequest) request(t *testing.T) *http.Request {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.put(send.Place, v)
+		if v != nil {
+			w.put(send.Place, v)
+		}
 	}
 	for _, h := range a.Headers {
 		v, err := h.Value.Eval(env)
@@ -216,8 +253,11 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	t.Helper()
 	k := w.stage.connector
 	address, method := k.BaseURL+w.path, w.action.Method
-	if strings.HasPrefix(w.path, "http") {
+	switch {
+	case strings.HasPrefix(w.path, "http"):
 		address = w.path
+	case w.action.Host != "":
+		address = "https://" + w.action.Host + w.path
 	}
 	if method == "{method}" {
 		method = http.MethodPost
@@ -248,6 +288,8 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	case len(w.form) > 0:
 		body.WriteString(w.form.Encode())
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case w.raw != "":
+		body.WriteString(w.raw)
 	case len(w.body) > 0:
 		data, err := value.Encode(w.body)
 		if err != nil {
@@ -269,6 +311,11 @@ func (w *exampleRequest) authorize(req *http.Request) {
 	if len(w.stage.credentials) == 0 {
 		return
 	}
+	for _, c := range w.stage.credentials {
+		if c.path != "" {
+			req.URL.Path = strings.ReplaceAll(req.URL.Path, "{"+c.path+"}", strings.Join(c.pieces, "anybody"))
+		}
+	}
 	c := w.stage.credentials[0]
 	text := strings.Join(c.pieces, "anybody")
 	if c.token {
@@ -286,7 +333,9 @@ func (w *exampleRequest) put(p program.Place, v any) {
 			w.query.Add(p.Path[0], textOf(e))
 		}
 	case program.InBody:
-		if len(p.Path) > 0 {
+		if text, ok := v.(string); ok && len(p.Path) == 0 {
+			w.raw = text
+		} else if len(p.Path) > 0 {
 			value.Put(w.body, p.Path, v)
 		}
 	case program.InForm:

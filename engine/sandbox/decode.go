@@ -48,6 +48,10 @@ func (st *stage) decode(a *program.Action, req *request) (map[string]any, *probl
 	inputs := make(map[string]any, len(a.Input))
 	var first *problem
 	for _, in := range a.Input {
+		if in.Place.In == program.InNowhere {
+			inputs[in.Name] = nil // a vendor never sees it
+			continue
+		}
 		v, wrong := st.input(in, req)
 		if wrong != "" && first == nil {
 			first = invalid("%s", wrong)

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"patchbay/engine/program"
@@ -22,10 +23,12 @@ type request struct {
 	url    *url.URL
 	header http.Header
 	query  url.Values
-	body   any // decoded JSON, nil where there is none
+	body   any // decoded JSON, or a file; nil where there is none
 	form   url.Values
 	files  map[string][]value.File
 	filled map[string]string // what stands in the braces of the path
+
+	outside bool // not below the connector's base address
 }
 
 // problem is why a request is refused.
@@ -83,12 +86,23 @@ func (req *request) decode(raw []byte) *problem {
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		req.body, err = value.Decode(raw)
 	default:
-		return refuse(http.StatusUnsupportedMediaType, value.ClassInvalid, "the body is %s, application/json is expected", kind)
+		req.body = value.File{Name: "body", ContentType: kind, Data: raw}
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, value.ClassInvalid, "the body cannot be read as %s: %v", kind, err)
 	}
 	return nil
+}
+
+// unexpected tells that the body is bytes where the action takes none.
+func (req *request) unexpected(a *program.Action) *problem {
+	f, isFile := req.body.(value.File)
+	takes := func(p program.Place) bool { return p.In == program.InBody && (len(p.Path) == 0 || p.Path[0] == "*") }
+	if !isFile || slices.ContainsFunc(a.Input, func(in *program.Input) bool { return takes(in.Place) }) ||
+		slices.ContainsFunc(a.Send, func(s program.Send) bool { return takes(s.Place) }) {
+		return nil
+	}
+	return refuse(http.StatusUnsupportedMediaType, value.ClassInvalid, "the body is %s, application/json is expected", f.ContentType)
 }
 
 func (req *request) parts(r *multipart.Reader) error {
@@ -193,13 +207,20 @@ func (req *request) repeatKey(r program.Repeat) string {
 	}
 }
 
-// spread returns all of a query or of the headers as a map.
+// spread returns all of a query, of the headers or of a form as a map.
 func (req *request) spread(in program.In) (any, bool) {
 	from := map[string][]string(req.query)
-	if in == program.InHeader {
-		from = req.header
-	}
 	m := map[string]any{}
+	switch in {
+	case program.InHeader:
+		from = req.header
+	case program.InForm, program.InMultipart:
+		from = req.form
+		for name, f := range req.files {
+			m[name] = f
+		}
+	default:
+	}
 	for name, texts := range from {
 		m[name] = strings.Join(texts, ", ")
 	}

@@ -49,6 +49,9 @@ func newStage(k *program.Connector) *stage {
 func routesOf(actions []*program.Action) []*route {
 	var routes []*route
 	for _, a := range actions {
+		for _, b := range a.Before {
+			routes = append(routes, newRoute(b.Action))
+		}
 		if a.Transport == program.HTTP && a.Path != "" {
 			routes = append(routes, newRoute(a))
 		}
@@ -195,7 +198,8 @@ func (st *stage) find(req *request) (found *program.Action, allowed []string) {
 	var fitting []candidate
 	for _, r := range st.routesFor(req.path) {
 		filled, ok := r.match(req.path)
-		if !ok {
+		// Below the base address of the connector are only its own paths.
+		if elsewhere := r.whole || r.action.Host != ""; !ok || elsewhere && !req.outside && st.base != "" {
 			continue
 		}
 		if !r.takes(req.method) {
@@ -278,6 +282,9 @@ func (req *request) fit(r *route) int {
 		score++
 	}
 	for _, in := range r.action.Input {
+		if in.Place.In == program.InNowhere {
+			continue
+		}
 		declare(declared, in.Place)
 		switch _, there := req.lookup(in); {
 		case there:

@@ -76,7 +76,7 @@ func limitSection() section[Limit] {
 func errorRuleSection() section[ErrorRule] {
 	return section[ErrorRule]{name: "error_rule", noun: "an entry of errors", rows: []row[ErrorRule]{
 		scalar("when", Expression, "which answers are meant", "status == 404", func(r *ErrorRule) *Text { return &r.When }).must().not("if"),
-		word("class", "auth forbidden invalid not_found conflict rate_limit transient unknown", "what kind of error it is", func(r *ErrorRule) *Text { return &r.Class }).must(),
+		word("class", "auth forbidden invalid not_found conflict rate_limit transient unknown none", "what kind of error it is; none is none", func(r *ErrorRule) *Text { return &r.Class }).must(),
 		scalar("message", Path, "where the answer says what is wrong", "body.error.message", func(r *ErrorRule) *Text { return &r.Message }),
 	}}
 }
@@ -105,6 +105,7 @@ func authSection() section[Auth] {
 		scalar("token", Line, "of bearer: the token", `"${{ connection.token }}"`, func(a *Auth) *Text { return &a.Token }),
 		scalar("header", Line, "of api_key: the header that carries the key", "Authorization", func(a *Auth) *Text { return &a.Header }),
 		scalar("query", Line, "of api_key: the query parameter that carries the key", "key", func(a *Auth) *Text { return &a.Query }),
+		scalar("path", Name, "of api_key: the {name} in the path of a request that the key fills", "webhook", func(a *Auth) *Text { return &a.Path }),
 		scalar("value", Line, "of api_key: what is sent", `"${{ connection.login }}:${{ connection.secret_key }}"`, func(a *Auth) *Text { return &a.Value }),
 		scalar("username", Line, "of basic: the name", `"${{ connection.username }}"`, func(a *Auth) *Text { return &a.Username }),
 		scalar("password", Line, "of basic: the password", `"${{ connection.password }}"`, func(a *Auth) *Text { return &a.Password }),

@@ -81,11 +81,12 @@ func Sections() []Section {
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),
 		refreshSection().shown(), membersSection().shown(), memberTokenSection().shown(), limitSection().shown(), errorRuleSection().shown(),
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
-		actionSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(),
+		actionSection().shown(), beforeSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
-		webhooksSection().shown(), subscribeSection().shown(), verifySection().shown(), timestampSection().shown(),
+		catchUpSection().shown(), webhooksSection().shown(), subscribeSection().shown(), subscribeOnSection().shown(),
+		keepSection().shown(), subscribeOffSection().shown(), subscribeListSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
-		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(),
+		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(), sandboxPartSection().shown(),
 	}
 }
 

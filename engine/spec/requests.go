@@ -6,8 +6,9 @@ import (
 )
 
 // Requests returns what stands behind each `request:` of the text of a
-// connector's file, such as "GET /contacts/{contactId}", without reading the
-// file as YAML: what seems to be a request in a comment or a text is told too.
+// connector's file, such as "GET /contacts/{contactId}", without its host where
+// it names one and without reading the file as YAML: what seems to be a request
+// in a comment or a text is told too.
 func Requests(text []byte) []string {
 	var out []string
 	for {
@@ -22,10 +23,17 @@ func Requests(text []byte) []string {
 			line = line[:i]
 		}
 		words := strings.Fields(strings.TrimLeft(string(line), " \t\"'"))
-		if len(words) < 2 || !strings.HasPrefix(words[1], "/") {
+		if len(words) < 2 {
 			continue
 		}
-		out = append(out, words[0]+" "+pathOf(words[1]))
+		path := words[1]
+		if address, ok := strings.CutPrefix(path, "https://"); ok {
+			_, path, _ = strings.Cut(address, "/")
+			path = "/" + path
+		}
+		if strings.HasPrefix(path, "/") || strings.HasPrefix(path, "{url}") {
+			out = append(out, words[0]+" "+pathOf(path))
+		}
 	}
 }
 

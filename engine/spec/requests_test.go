@@ -19,7 +19,8 @@ func TestRequests(t *testing.T) {
 		{"a: { request: GET /x, output: { one: T } }\r\n", []string{"GET /x"}},
 		{"a: { effect: read, request: GET /x}\nb: {request: \"PUT /x/{id}\"}", []string{"GET /x", "PUT /x/{id}"}},
 		{"{ a: { request: GET /x }, b: { request: GET /y } }", []string{"GET /x", "GET /y"}},
-		{"request: table find\nrequest: GET {url}\nrequest: GET\nrequest:\n", nil},
+		{"request: table find\nrequest: GET\nrequest:\n", nil},
+		{"request: GET {url}\nrequest: \"POST https://hooks.example.com/in/{key}\"\n", []string{"GET {url}", "POST /in/{key}"}},
 		{"# request: GET /told\n", []string{"GET /told"}},
 	} {
 		if diff := cmp.Diff(test.want, spec.Requests([]byte(test.text))); diff != "" {

@@ -77,10 +77,7 @@ func (h *Hooks) senders(ctx context.Context, job work, d *delivery) ([]*program.
 	var right []*program.Connection
 	var wrong error
 	for _, c := range candidates {
-		k, err := h.keysOf(ctx, c, way)
-		if err == nil {
-			err = verify(way, d, k)
-		}
+		err := h.proven(ctx, c, way, d)
 		if err == nil {
 			right = append(right, c)
 		} else if wrong == nil || statusOf(err) == http.StatusServiceUnavailable {
@@ -94,6 +91,25 @@ func (h *Hooks) senders(ctx context.Context, job work, d *delivery) ([]*program.
 		return nil, nil
 	}
 	return right, nil
+}
+
+// proven returns nil if a delivery for a connection is signed rightly: with
+// the secret of the connection, or with one of its subscriptions.
+func (h *Hooks) proven(ctx context.Context, c *program.Connection, way *program.Verify, d *delivery) error {
+	k, err := h.keysOf(ctx, c, way)
+	if err == nil {
+		err = verify(way, d, k)
+	}
+	if err == nil || way.Secret == "" || h.opt.Signing == nil {
+		return err
+	}
+	for _, secret := range h.opt.Signing(c) {
+		k.secret = secret
+		if err = verify(way, d, k); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // meant returns the connections whose field has the value in the body, and
@@ -248,6 +264,9 @@ func (h *Hooks) arrivals(ctx context.Context, set *program.Set, connections []*p
 				a := journal.Arrival{
 					Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: c.Name, EventID: id,
 					Event: event, At: d.at,
+				}
+				if same, ok := sameID(t.Event, event); ok {
+					a.EventID = same
 				}
 				a.Queue = h.queue(ctx, flow, &a)
 				all.arrivals = append(all.arrivals, a)

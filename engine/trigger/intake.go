@@ -13,8 +13,8 @@
 //   - which events were seen, by their event ids, in the store;
 //   - a cursor ([journal.Cursor]), whose value is written by position.go.
 //
-// The event id is the vendor's own for a webhook, the time of the tick for a
-// schedule, the item's id with the value of `changed` for a poll, and the
+// The event id is the vendor's own for a webhook, or what `same` says where one
+// catches up with polls, the time of the tick for a schedule, the item's id with the value of `changed` for a poll, and the
 // failed run's id with the time of its end for a failure.
 //
 //	Hooks      hook.go        an [http.Handler]: what comes in, and the answer
@@ -29,6 +29,11 @@
 //	Polls      poll.go        which poll is due, and how the last one went
 //	           lane.go        whose polls wait for each other, and which is due first
 //	           look.go        one look at a list
+//	Subscriptions subscription.go  services that are told by calls where to deliver
+//	           subscription_wish.go   what the flows need
+//	           subscription_turn.go   what is made and ended for it
+//	           subscription_list.go   held against what the service has
+//	           subscription_status.go in words
 //	Failures   failure.go     which failed runs start whom
 //	           failed.go      a failed run as an event
 //	Intake     intake.go      the way into the store, and the queue of a run

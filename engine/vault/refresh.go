@@ -41,6 +41,16 @@ const (
 
 var errClosed = errors.New("the vault is closed")
 
+// Token returns the access token of a connection that signs in with one,
+// renewed where it is about to end; "" of any other connection. The error is a
+// *value.Failure, or that of the context.
+func (v *Vault) Token(ctx context.Context, conn *program.Connection) (string, error) {
+	if !usesTokens(conn) {
+		return "", nil
+	}
+	return v.access(ctx, conn)
+}
+
 // access returns an access token that the service should take.
 func (v *Vault) access(ctx context.Context, conn *program.Connection) (string, error) {
 	if isPlayed(conn) {

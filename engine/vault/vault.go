@@ -8,6 +8,7 @@
 //	secret  <name>        a text set with SetSecret
 //	token   <connection>  an OAuth token, or that of an account of a sign-in, bound to the connector and its host
 //	signin  <hash>        a sign-in that was begun, for a quarter of an hour
+//	subscription <random> what a service was asked to deliver where; see trigger
 //
 // A token is renewed before it ends, once however many calls wait for it, and
 // the new one is on disk before it is used. A service that refuses to renew
