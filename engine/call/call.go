@@ -99,6 +99,9 @@ type Request struct {
 	Key        string              // by which the service knows a repeat; "" for none
 	Op         Op
 	Limit      int // the most items a list brings; 0 leaves it to the input `limit`
+	// Secrets leaves the secrets in the output, which are masked otherwise: for
+	// a caller that keeps them sealed.
+	Secrets bool
 }
 
 // Result is what a call brought.
@@ -127,6 +130,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Result, error) {
 	}
 	if f != nil {
 		return Result{Exchange: o.exchange}, o.named(f)
+	}
+	if of := r.Action.Output.Whole(); !r.Secrets && holdsSecret(of, map[*value.Type]bool{}) {
+		out = veiled(of, out)
 	}
 	return Result{Output: out, Exchange: o.exchange}, nil
 }

@@ -65,6 +65,7 @@ type Set struct {
 	Tables      map[string]*TableShape
 	Flows       map[string]*Flow
 	Findings    diag.List
+	members     map[string][]*Connection // by the connection that signed in
 	// Broken are the ids of the flows that have errors, or need something that
 	// has: of those, the finding stands where the error is.
 	Broken []string

@@ -95,6 +95,8 @@ type Auth struct {
 	PKCE                         bool
 	ClientAuthHeader             bool // client id and secret in the Authorization header instead of the body
 
+	Members *Members // the accounts that one sign-in serves, nil where it serves one
+
 	Rotates      bool          // every refresh brings a new refresh token
 	BeforeExpiry time.Duration // how long before its end a token is renewed
 	Grace        time.Duration // how long an old refresh token still works after its first use
@@ -385,8 +387,14 @@ type Trigger struct {
 
 	Webhook bool
 	Match   *expr.Code // over body and headers; nil matches every delivery
+	Event   string     // the vendor's name of what is delivered, "" where nobody subscribes to it
+	// Same are the fields of an event, as paths, by which two are known to be
+	// one; nil where the delivery says so.
+	Same [][]string
 
-	Poll  *Poll // of a polling trigger
+	// Poll is how a polling trigger looks for news, and how a webhook catches
+	// up; nil for a webhook that does not.
+	Poll  *Poll
 	Input []*Input
 
 	group *group // kept as long as one of its triggers is
@@ -399,7 +407,11 @@ type Poll struct {
 	Every  time.Duration
 	// ItemID and Changed are paths in the mapped item, or [FromInput] and the
 	// name of an input that holds the path. Without Changed only new items fire.
+	// ItemID is nil where Event is given.
 	ItemID, Changed []string
+	// Event makes the event of a webhook of an item, over item; nil where the
+	// item is the event.
+	Event *Value
 }
 
 // FromInput begins a path that an input of the action or trigger holds, in
@@ -422,8 +434,8 @@ func PathFrom(path []string, inputs map[string]any, front ...string) []string {
 
 // Webhooks is how a vendor delivers.
 type Webhooks struct {
-	InVendorConsole bool
-	Connection      []string // whose event it is; nil: each connection has an address of its own
+	Subscribe       *Subscribe // nil where people enter the address at the vendor
+	Connection      []string   // whose event it is; nil: each connection has an address of its own
 	EventID         []string
 	Fields          []*Input // of a connection, needed to verify
 	Verify          []*Verify
@@ -433,6 +445,25 @@ type Webhooks struct {
 	AckStatus       int
 	ChallengeWhen   *expr.Code
 	ChallengeAnswer []string
+}
+
+// Subscribe is how the vendor is told, by calls, where to deliver which events.
+type Subscribe struct {
+	All        bool     // one subscription for all events, else one for each
+	Ways       []string // the ways in by which one may subscribe, nil for all
+	On, Off    *Action
+	OnWith     *Value         // over address, secret, events, and event unless All
+	OffWith    *Value         // over kept.id
+	KeepID     []string       // in the output of On
+	KeepSecret []string       // nil unless the vendor chooses the secret
+	List       *SubscribeList // nil where they cannot be seen
+}
+
+// SubscribeList is how the subscriptions there are can be seen.
+type SubscribeList struct {
+	Action              *Action
+	With                *Value
+	ID, Address, Events []string // in an item; Events leads to a text or a list
 }
 
 // Verify is one way a delivery proves where it comes from.

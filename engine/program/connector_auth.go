@@ -32,9 +32,6 @@ func (c *connectorCheck) auth(a *spec.Auth) *Auth {
 	made.Password = c.credential(a.Password, scope)
 	made.Value = c.credential(a.Value, scope)
 	c.authNeeds(a, made)
-	if a.Members != nil {
-		c.hinted(a.Name, "C143", "one connection for each account", "this version cannot serve several accounts by one sign-in, so `members` has no effect")
-	}
 	c.authScopes(a, made)
 	if a.Refresh != nil {
 		made.Rotates = isTrue(a.Refresh.Rotates)

@@ -187,6 +187,7 @@ func (c *connectorCheck) all(folder string) {
 	c.triggers()
 	c.sandboxActions()
 	c.test()
+	c.members()
 	c.webhooks()
 	if c.made.groups.whole {
 		c.made.allLocked()

@@ -48,9 +48,12 @@ const (
 
 // Use is what a role of a flow stands for.
 type Use struct {
-	Role       string
-	Connector  *Connector
-	Connection string // the name of the connection; "" where none is needed
+	Role      string
+	Connector *Connector
+	// Connection is the name of the connection, "" where none is needed. Behind
+	// the name of one whose sign-in serves many accounts stands "/" and the id
+	// of one of them, or "*" for each in turn.
+	Connection string
 }
 
 // FlowTrigger is what starts a flow. Exactly one of Event, Schedule, Webhook,
@@ -178,6 +181,9 @@ type Connection struct {
 	BaseURL   string         // "" for the connector's
 	Fields    map[string]any // the values of the fields that are no secrets, defaults applied
 	Secrets   map[string]SecretRef
+	// Member says which account of which sign-in it is; nil for a connection
+	// that stands in a connections file.
+	Member *Member
 	// Sandbox marks a connection to the sandbox, made up from examples.
 	Sandbox bool
 }

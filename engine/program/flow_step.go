@@ -179,6 +179,8 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	made.Output = output
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	c.outdatedInputs(s.With, action.Input)
+	c.signInNeeded(s.Action, use, action)
+	c.accountNeeded(s.Action, use, action.ID, func(field string) bool { return action.reads(field, writtenKeys(s.With)) })
 	unlimited := action.Output.List && !slices.ContainsFunc(s.With, func(e spec.Entry) bool { return e.Key.Value == "limit" })
 	if s.ID.Given() && unlimited {
 		c.loops[s.ID.Value] = true

@@ -147,6 +147,7 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 	made.With = c.objectTemplate(at, t.With, scope, inputs.InputType(), "input")
 	c.asking = false
 	c.outdatedInputs(t.With, trigger.Input)
+	c.accountNeeded(t.Trigger, use, trigger.ID, trigger.worksIn)
 }
 
 func (c *flowCheck) noTrigger(t spec.Text, use *Use, name string) {

@@ -28,11 +28,14 @@ func (c *flowCheck) uses() {
 // use resolves one role. Where its connection is missing or has errors, the
 // steps are still checked against the connector it is probably of.
 func (c *flowCheck) use(role string, name spec.Text) {
-	if conn, ok := c.b.set.Connections[name.Value]; ok {
-		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: conn.Name}
+	written := name
+	written.Value, _ = SplitMember(name.Value)
+	if conn, ok := c.b.set.Connections[written.Value]; ok {
+		c.account(name, conn)
+		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: name.Value}
 		return
 	}
-	connector, unsound := c.b.unsound.connections[name.Value]
+	connector, unsound := c.b.unsound.connections[written.Value]
 	likely := c.b.connector(connector)
 	if likely == nil {
 		likely = c.likely(role)
@@ -41,9 +44,9 @@ func (c *flowCheck) use(role string, name spec.Text) {
 	case unsound || c.b.unsound.unreadable:
 		c.follow()
 	case c.b.opt.Sandbox && likely != nil:
-		c.play(likely, name.Value)
+		c.account(name, c.play(likely, name.Value))
 	default:
-		c.noConnection(name, likely)
+		c.noConnection(written, likely)
 	}
 	if likely == nil {
 		c.unusable[role] = true
@@ -79,11 +82,19 @@ func (c *flowCheck) likely(role string) *Connector {
 	return nil
 }
 
-// play makes the connection to the sandbox that a role stands for.
-func (c *flowCheck) play(k *Connector, name string) {
+// play makes the connection to the sandbox that a role stands for: where the
+// role names accounts, one that serves many.
+func (c *flowCheck) play(k *Connector, name string) *Connection {
+	written, account := SplitMember(name)
 	made := SandboxConnection(k)
-	made.Name = name
-	c.b.played[name] = made
+	if i := slices.IndexFunc(k.Auths, func(a *Auth) bool { return a.Members != nil }); account != "" && i >= 0 {
+		made = sandboxConnection(k, k.Auths[i])
+	}
+	made.Name = written
+	if known := c.b.played[written]; known == nil || !known.IsAgency() {
+		c.b.played[written] = made
+	}
+	return made
 }
 
 // role returns what the first part of an action's or trigger's name stands

@@ -117,12 +117,20 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 		c.Key = a.key()
 	}
 	name := a.x.connectionOf(s.Use)
-	if name == "" {
+	if name == "" && !s.Use.Every() {
 		return c, nil
 	}
 	conn, ok := a.x.runner.opt.Connection(name)
-	if !ok {
-		failure := value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+	var failure *value.Failure
+	switch gone := conn.Gone(); {
+	case name == "":
+		failure = value.Fail(value.ClassInvalid, "the flow runs for one account of %q at a time, and this run is about none", s.Use.Written())
+	case !ok:
+		failure = value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+	case gone != "":
+		failure = value.Fail(value.ClassForbidden, "%s", gone)
+	}
+	if failure != nil {
 		failure.Action = s.Action.ID
 		return Call{}, &end{kind: failed, failure: failure}
 	}

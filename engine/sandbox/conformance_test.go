@@ -339,7 +339,7 @@ func (w *exampleRequest) put(p program.Place, v any) {
 			value.Put(w.body, p.Path, v)
 		}
 	case program.InForm:
-		w.form.Set(p.Path[0], textOf(v))
+		w.form.Add(p.Path[0], textOf(v))
 	case program.InMultipart:
 		if text, ok := v.(string); ok {
 			w.texts[p.Path[0]] = text

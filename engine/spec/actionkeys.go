@@ -144,9 +144,11 @@ func triggerSection() section[Trigger] {
 		lines("scopes", Lines, "the scopes it needs", "[contacts.readonly]", func(t *Trigger) *[]Text { return &t.Scopes }).not("scope"),
 		fields("input", "what a flow gives it", func(t *Trigger) *[]Field { return &t.Input }).not("inputs"),
 		scalar("match", Expression, "of webhook: which deliveries are meant", `body.type == "pageAccepted"`, func(t *Trigger) *Text { return &t.Match }),
+		scalar("event", Line, "of webhook: the service's own name of the event, to subscribe to it", "pageAccepted", func(t *Trigger) *Text { return &t.Event }),
 		block("output", "output", outputSection, "of webhook: what the event brings", func(t *Trigger, o *Output) { t.Output = o }),
 		custom(Key{Name: "example", Form: Literal, Help: "of webhook: the body of a delivery, or a file in the folder that holds it", Example: "fixtures/page_accepted.json"},
 			func(p *parser, t *Trigger, s spot) { t.Example = p.value(s) }),
+		block("catch_up", "catch_up", catchUpSection, "of webhook: how events that were not delivered are found", func(t *Trigger, c *CatchUp) { t.CatchUp = c }),
 		scalar("action", Line, "of poll: the action that lists what is new", "pages.list", func(t *Trigger) *Text { return &t.Action }),
 		pairs("with", "of poll: what the action is given", "{ limit: 100 }", func(t *Trigger) *[]Entry { return &t.With }),
 		scalar("every", Duration, "of poll: how often it is asked", "15m", func(t *Trigger) *Text { return &t.Every }),
@@ -162,7 +164,7 @@ func triggerKeys() (needs, strays map[string][]string) {
 	needs = map[string][]string{"webhook": {"output"}, "poll": {"action", "every", "item_id"}}
 	strays = map[string][]string{
 		"webhook": {"action", "with", "every", "item_id", "changed"},
-		"poll":    {"match", "output", "example"},
+		"poll":    {"match", "event", "output", "example", "catch_up"},
 	}
 	return needs, strays
 }

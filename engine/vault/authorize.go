@@ -59,7 +59,8 @@ func (v *Vault) Authorize(ctx context.Context, conn *program.Connection, req *ht
 // does nothing where others have replaced them since. The error is a
 // *value.Failure, or that of the context.
 func (v *Vault) Renew(ctx context.Context, conn *program.Connection, refused *http.Request) error {
-	if usesTokens(conn) && !conn.Sandbox {
+	conn = signer(conn)
+	if usesTokens(conn) && !isPlayed(conn) {
 		stale, _ := strings.CutPrefix(refused.Header.Get("Authorization"), bearer)
 		return v.renewRefused(ctx, conn, stale)
 	}
@@ -106,6 +107,7 @@ const bearer = "Bearer "
 
 // credential returns what authorizes the requests of a connection.
 func (v *Vault) credential(ctx context.Context, conn *program.Connection) (credential, error) {
+	conn = signer(conn)
 	if conn.Auth == nil || conn.Auth.Type == program.AuthNone {
 		return credential{}, nil
 	}
@@ -240,6 +242,9 @@ func withQuery(raw, key, text string) string {
 // usesTokens reports whether a connection gets its credentials from a token
 // endpoint.
 func usesTokens(conn *program.Connection) bool {
+	if mints(conn) {
+		return true
+	}
 	return conn.Auth != nil && (conn.Auth.Type == program.AuthOAuth2Code || conn.Auth.Type == program.AuthOAuth2Client)
 }
 

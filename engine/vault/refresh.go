@@ -53,7 +53,7 @@ func (v *Vault) Token(ctx context.Context, conn *program.Connection) (string, er
 
 // access returns an access token that the service should take.
 func (v *Vault) access(ctx context.Context, conn *program.Connection) (string, error) {
-	if conn.Sandbox {
+	if isPlayed(conn) {
 		return "sandbox-access-token", nil
 	}
 	a := v.account(conn.Name)
@@ -276,6 +276,9 @@ func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection,
 // obtain asks the service for the token that follows before. A lost answer is
 // asked for again at once: the old refresh token may work a moment longer.
 func (v *Vault) obtain(ctx context.Context, conn *program.Connection, before *token) (*token, error) {
+	if mints(conn) {
+		return v.minted(ctx, conn, before)
+	}
 	e, err := v.endpoint(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -320,6 +323,10 @@ func stands(conn *program.Connection, t *token, e endpoint, now time.Time) *valu
 
 // refusedFailure tells that a service gives no further token, in its own words.
 func refusedFailure(conn *program.Connection, r *refusal) *value.Failure {
+	if mints(conn) {
+		return value.Fail(value.ClassForbidden, "%s gives the sign-in of %q no token for %s: %s",
+			vendor(conn), conn.Member.Of.Name, conn.Member.Called(), r.Message)
+	}
 	if conn.Auth.Type == program.AuthOAuth2Client || slices.Contains(clientCodes, r.Code) {
 		return value.Fail(value.ClassAuth, "%s does not accept the client of connection %q: %s. Check its client_id and client_secret",
 			vendor(conn), conn.Name, r.Message)
@@ -333,6 +340,9 @@ var clientCodes = []string{"invalid_client", "unauthorized_client"} //nolint:goc
 
 // grantOf returns what to ask for the next token with, and the scopes asked.
 func grantOf(conn *program.Connection, before *token) (grant url.Values, asked []string, err error) {
+	if mints(conn) {
+		return nil, nil, nil
+	}
 	if conn.Auth.Type == program.AuthOAuth2Client {
 		grant = url.Values{"grant_type": {"client_credentials"}}
 		if len(conn.Auth.Scopes) > 0 {
