@@ -76,7 +76,12 @@ func (s sandboxState) Save(ctx context.Context, name string, data []byte) error 
 	return s.store.PutSealed(ctx, sandboxKind, name, data)
 }
 
-// list hands the pages of a list to a poll.
+// list hands the pages of a list to a poll, or to whoever asks for accounts.
 func (e *Engine) list(ctx context.Context, action *program.Action, conn *program.Connection, input map[string]any) iter.Seq2[[]any, error] {
+	if conn != nil {
+		if own, ok := e.connection(ctx, conn.Name); ok {
+			conn = own
+		}
+	}
 	return e.calls.Pages(ctx, call.Request{Action: action, Connection: conn, Input: input})
 }

@@ -24,11 +24,13 @@
 // them stand the machines, one job each, which do not know each other:
 //
 //   - catalog: the programs that are live; reads and watches the files.
-//   - trigger: webhooks, schedules, polls and failures of flows, turned into accepted events.
+//   - trigger: webhooks, schedules, polls and failures of flows, turned into accepted events; what
+//     services are asked to deliver.
 //   - run: executes a program durably.
 //   - call: one attempt against a service: request, pages, limits, errors.
 //   - vault: credentials and tokens, sealed at rest, renewed once.
 //   - store: SQLite with group commit.
+//   - member: the accounts that one sign-in serves, each a connection.
 //   - sandbox: every connector played as a server, from its own file.
 //
 // console is the HTTP face for people. This package introduces them all to

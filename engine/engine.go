@@ -24,6 +24,7 @@ import (
 	"patchbay/engine/catalog"
 	"patchbay/engine/console"
 	"patchbay/engine/journal"
+	"patchbay/engine/member"
 	"patchbay/engine/program"
 	"patchbay/engine/run"
 	"patchbay/engine/sandbox"
@@ -43,7 +44,8 @@ type Options struct {
 	Builtin fs.FS
 	// Listen is the address for people, HooksListen that for vendors.
 	Listen, HooksListen string
-	// PublicURL is the address under which vendors reach HooksListen.
+	// PublicURL is the address under which vendors reach HooksListen. With ""
+	// none is asked to deliver there, but for the played ones of a sandbox.
 	PublicURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
@@ -66,6 +68,7 @@ type Engine struct {
 	key       []byte
 	catalog   *catalog.Catalog
 	vault     *vault.Vault
+	members   *member.Roster
 	calls     *call.Client
 	sandbox   *sandbox.Sandbox // nil where the services are real
 	runner    *run.Runner
@@ -73,9 +76,11 @@ type Engine struct {
 	schedules *trigger.Schedules
 	polls     *trigger.Polls
 	failures  *trigger.Failures
-	console   *console.Console
-	token     string
-	publicURL atomic.Pointer[string]
+	// subscriptions keep services told where to deliver.
+	subscriptions *trigger.Subscriptions
+	console       *console.Console
+	token         string
+	publicURL     atomic.Pointer[string]
 }
 
 // DataDir returns the data folder that the options name.
@@ -127,7 +132,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Dir: e.opt.Dir, Workspace: os.DirFS(e.opt.Dir), Builtin: e.opt.Builtin, Sandbox: e.opt.Sandbox,
 		Store: e.store, Changed: e.reloaded, Logger: e.log,
 	})
-	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Logger: e.log})
+	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Logger: e.log})
 	if err != nil {
 		return err
 	}
@@ -136,10 +141,13 @@ func (e *Engine) assemble(ctx context.Context) error {
 		calls.Transport, calls.Deliver = e.sandbox.Transport, e.sandbox.Deliver
 	}
 	e.calls = call.New(calls)
+	if err := e.accounts(ctx); err != nil {
+		return err
+	}
 	e.triggers()
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
-		Schedules: e.schedules, Polls: e.polls,
+		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
 		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
 	})
@@ -154,12 +162,12 @@ func (e *Engine) assemble(ctx context.Context) error {
 func (e *Engine) triggers() {
 	intake := e.intake()
 	e.hooks = trigger.NewHooks(trigger.HookOptions{
-		Intake: intake, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal,
+		Intake: intake, Accounts: e.members, Map: call.Map, Reject: e.store.Reject, Secrets: e.vault.Reveal, Signing: e.signing,
 		FlowSecret: func(ctx context.Context, name string) (string, error) {
 			s, err := e.vault.Secret(ctx, name)
 			return s.Reveal(), err
 		},
-		Address: func(name string) string { return e.secretText("hook " + name)[:26] },
+		Address: e.hookAddress,
 		PublicKey: func(conn *program.Connection, v *program.Verify) []byte {
 			if e.sandbox != nil {
 				return e.sandbox.PublicKey(conn.Connector, v)
@@ -173,6 +181,7 @@ func (e *Engine) triggers() {
 		polls.SandboxEvery = sandboxPoll
 	}
 	e.polls = trigger.NewPolls(polls)
+	e.subscriptions = trigger.NewSubscriptions(e.subscribing(intake))
 	e.failures = trigger.NewFailures(trigger.FailureOptions{
 		Intake: intake, Store: e.store, Notify: e.store.Failed(), URL: e.runURL,
 	})
@@ -181,13 +190,7 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.catalog.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Logger: e.log,
-		Fields: func(ctx context.Context, conn *program.Connection) map[string]any {
-			if own, ok := e.connection(ctx, conn.Name); ok {
-				return own.Fields
-			}
-			return conn.Fields
-		},
+		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Logger: e.log,
 	}
 }
 
@@ -214,6 +217,8 @@ func (e *Engine) reloaded(live *catalog.Live) {
 	e.schedules.Refresh()
 	e.polls.Refresh()
 	e.failures.Refresh()
+	e.members.Refresh()
+	e.subscriptions.Refresh()
 	if e.opt.Reloaded != nil {
 		e.opt.Reloaded(live)
 	}
@@ -229,7 +234,7 @@ func (e *Engine) observe(r *journal.Run, ev journal.Event) {
 // connection returns a live connection by name, with the fields that its
 // token brought.
 func (e *Engine) connection(ctx context.Context, name string) (*program.Connection, bool) {
-	conn, ok := e.catalog.Set().Connections[name]
+	conn, ok := e.members.Set().Connections[name]
 	if !ok {
 		return nil, false
 	}

@@ -19,7 +19,7 @@ var layers = []string{
 	"engine/program",
 	"engine/edit",
 	"engine/contract",
-	"engine/catalog engine/trigger engine/run engine/call engine/vault engine/store engine/sandbox",
+	"engine/catalog engine/trigger engine/run engine/call engine/vault engine/store engine/sandbox engine/member",
 	"engine/console",
 	"engine",
 	"cmd/patchbay",

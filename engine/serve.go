@@ -79,7 +79,9 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.runner.Run(ctx) })
 		g.Go(func() error { return e.schedules.Run(ctx) })
 		g.Go(func() error { return e.polls.Run(ctx) })
+		g.Go(func() error { return e.members.Run(ctx) })
 		g.Go(func() error { return e.failures.Run(ctx) })
+		g.Go(func() error { return e.subscriptions.Run(ctx) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
 			g.Go(func() error { return e.playExamples(ctx) })
@@ -194,6 +196,7 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 // playExamples sends the example of each trigger that a live flow waits for,
 // once, so that a new sandbox is alive at first sight.
 func (e *Engine) playExamples(ctx context.Context) error {
+	e.members.ReadAll(ctx) // or nobody knows yet whose the examples are
 	send := e.sender()
 	played := map[*program.Trigger]bool{}
 	for _, flow := range e.catalog.Set().Flows {
@@ -208,28 +211,4 @@ func (e *Engine) playExamples(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// sender returns how a played event is delivered to our own webhook address;
-// nil where the services are real.
-func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload any) error {
-	if e.sandbox == nil {
-		return nil
-	}
-	return func(ctx context.Context, t *program.Trigger, payload any) error {
-		for _, a := range e.hooks.Addresses(*e.publicURL.Load()) {
-			if a.Connector != t.Connector.ID {
-				continue
-			}
-			receipt, err := e.sandbox.Send(ctx, t, a.URL, payload)
-			if err != nil {
-				return err
-			}
-			if receipt.Status >= http.StatusMultipleChoices {
-				return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
-			}
-			return nil
-		}
-		return fmt.Errorf("no connection has an address for %s", t.ID)
-	}
 }

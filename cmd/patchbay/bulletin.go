@@ -166,8 +166,8 @@ func versions(set *program.Set) map[string]string {
 	for id, f := range set.Flows {
 		out[id] = f.Hash
 	}
-	for id, k := range set.Connectors {
-		out["connector "+id] = k.Sum
+	for _, id := range set.ConnectorIDs() {
+		out["connector "+id] = set.Sum(id)
 	}
 	return out
 }

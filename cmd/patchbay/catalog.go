@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -41,11 +40,11 @@ ready to paste. Nothing is called.`,
 
 func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 	connector, _, one := strings.Cut(name, ".")
-	if name != "" && w.set.Connectors[connector] == nil {
+	if _, known := w.set.Connector(connector); name != "" && !known {
 		if w.src.Connectors[connector] != nil {
 			return failuref("patchbay check connectors/"+connector+" shows them", "the connector %q has errors", connector)
 		}
-		return usagef(nearest(connector, slices.Sorted(maps.Keys(w.set.Connectors))), "there is no connector %q", connector)
+		return usagef(nearest(connector, w.set.ConnectorIDs()), "there is no connector %q", connector)
 	}
 	ops := console.Operations(w.set, connector)
 	if one {
@@ -87,7 +86,8 @@ func (a *app) printOperations(set *program.Set, ops []console.Operation) error {
 			if last != "" {
 				fmt.Fprintln(g)
 			}
-			fmt.Fprintln(g, set.Connectors[o.Connector].Name)
+			k, _ := set.Connector(o.Connector)
+			fmt.Fprintln(g, k.Name)
 			last = o.Connector
 		}
 		row(g, "  "+o.ID, effectOf(o), o.Name, strings.Join(o.Scopes, " "))
@@ -121,9 +121,13 @@ func (a *app) completeOperation(kind string, connectors bool) cobra.CompletionFu
 		if err != nil || len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ids := operationIDs(console.Operations(w.set, ""), kind)
+		connector, _, dotted := strings.Cut(begun, ".")
+		if !dotted {
+			connector = "" // of which there may be several that begin like that
+		}
+		ids := operationIDs(console.Operations(w.set, connector), kind)
 		if connectors {
-			ids = append(slices.Sorted(maps.Keys(w.set.Connectors)), ids...)
+			ids = append(w.set.ConnectorIDs(), ids...)
 		}
 		return beginning(begun, ids)
 	}
@@ -163,9 +167,11 @@ func repeatOf(o console.Operation) string {
 		return o.Repeat
 	case "safe":
 		return "safe: the second time changes nothing"
-	default:
-		return "known to the service by the header " + o.Repeat
 	}
+	if part, ok := strings.CutPrefix(o.Repeat, "multipart."); ok {
+		return "known to the service by " + part + ", sent behind each file"
+	}
+	return "known to the service by the header " + o.Repeat
 }
 
 func printFields(w io.Writer, title string, fields []console.Input, must, may string) {

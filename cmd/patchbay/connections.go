@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -13,16 +14,23 @@ import (
 func newConnections(a *app) *cobra.Command {
 	var test, asJSON bool
 	c := &cobra.Command{
-		Use:   "connections",
+		Use:   "connections [NAME]",
 		Short: "List the connections and how each stands",
 		Long: `Lists the connections of flows/connections.yaml and whether each can be used. With --test each is tried with a
-small call that only reads; the exit code is then 0 only if all of them work.`,
+small call that only reads; the exit code is then 0 only if all of them work.
+
+With the name of a connection whose sign-in serves many accounts it lists those accounts: the name of the connection to
+each, when a poll looks there again, and what is wrong. --test reads the service's own list first.`,
 		Example: `  patchbay connections
-  patchbay connections --test`,
-		Args:              nothing,
+  patchbay connections --test
+  patchbay connections ghl_agency`,
+		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
+				if len(args) == 1 {
+					return a.members(ctx, c, args[0], test, asJSON)
+				}
 				return a.connections(ctx, c, test, asJSON)
 			})
 		},
@@ -66,7 +74,12 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 	row(g, "CONNECTION", "CONNECTOR", "BY", "STATE", "")
 	for _, k := range found {
 		about := k.State.Message
+		if about == "" {
+			about = accounts(k.Accounts)
+		}
 		switch {
+		case k.Test == "ok" && k.Accounts != nil:
+			about = "works, " + accounts(k.Accounts)
 		case k.Test == "ok":
 			about = "works"
 		case k.Test != "":
@@ -91,4 +104,62 @@ func stateOf(s vault.State) string {
 	default:
 		return string(s.Status)
 	}
+}
+
+// accounts says how many accounts a sign-in serves.
+func accounts(of *console.Accounts) string {
+	if of == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%d accounts", of.There)
+	if of.There == 1 {
+		text = "1 account"
+	}
+	if of.Gone > 0 {
+		text += fmt.Sprintf(", %d left", of.Gone)
+	}
+	if of.Error != "" {
+		text += "; the list cannot be read: " + of.Error
+	}
+	return text
+}
+
+// membersOf returns the accounts of a connection, after its service was asked
+// for them where none is known, or where that is wanted.
+func (a *app) membersOf(ctx context.Context, c *client, name string, ask bool) ([]console.Member, error) {
+	at := "/connections/" + url.PathEscape(name) + "/members"
+	var found []console.Member
+	if !ask {
+		if err := c.get(ctx, at, &found); err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	err := c.post(ctx, at+"/list", struct{}{}, &found)
+	return found, err
+}
+
+func (a *app) members(ctx context.Context, c *client, name string, ask, asJSON bool) error {
+	found, err := a.membersOf(ctx, c, name, ask)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.printJSON(found)
+	}
+	if len(found) == 0 {
+		fmt.Fprintf(a.Stdout, "%s serves no accounts\n", name)
+		return nil
+	}
+	g := grid(a.Stdout)
+	row(g, "ACCOUNT", "NAME", "STATE", "NEXT POLL", "")
+	for _, m := range found {
+		state, next, about := stateOf(m.State), "", m.Problem
+		if !m.Left.IsZero() {
+			state, about = "left", moment(m.Left)
+		} else if !m.Next.IsZero() {
+			next = moment(m.Next)
+		}
+		row(g, m.Connection, m.Name, state, next, about)
+	}
+	return g.Flush()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,7 +157,7 @@ func (a *app) undescribed(found diag.List) error {
 
 // connector returns a sound connector of the workspace.
 func (w *workspace) connector(id string) (*program.Connector, error) {
-	if c, ok := w.set.Connectors[id]; ok {
+	if c, ok := w.set.Connector(id); ok {
 		return c, nil
 	}
 	if _, broken := w.src.Connectors[id]; broken {
@@ -168,7 +167,7 @@ func (w *workspace) connector(id string) (*program.Connector, error) {
 }
 
 // connectors returns the ids of the sound connectors, in order.
-func (w *workspace) connectors() []string { return slices.Sorted(maps.Keys(w.set.Connectors)) }
+func (w *workspace) connectors() []string { return w.set.ConnectorIDs() }
 
 // completeConnector completes the id of a connector on the command line.
 func (a *app) completeConnector(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {

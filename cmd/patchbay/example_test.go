@@ -19,19 +19,20 @@ func TestExamplesCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	src.AsNeeded = nil // whole, whether a flow names it or not
 	set := program.Build(src, program.Options{Sandbox: true})
 	add := func(id, text string) {
 		path := "flows/" + strings.ReplaceAll(id, ".", "-") + ".yaml"
 		src.Flows = append(src.Flows, program.File{Path: path, Data: []byte("flow: 1\nname: Example\n" + text)})
 	}
 	for _, k := range set.Connectors {
-		for _, a := range k.Actions {
+		for _, a := range k.Actions() {
 			if a.Transport == program.Table || slices.ContainsFunc(a.Input, isFile) {
 				continue // a row depends on its table, a file comes from another step
 			}
 			add(a.ID, "triggers:\n  - on_demand: {}\nsteps:\n"+exampleStep(a))
 		}
-		for _, t := range k.Triggers {
+		for _, t := range k.Triggers() {
 			add(t.ID, exampleTrigger(t)+"steps:\n  - stop: done\n")
 		}
 	}
@@ -43,7 +44,13 @@ func TestExamplesCheck(t *testing.T) {
 	}
 }
 
-func isFile(in *program.Input) bool { return in.Required() && in.Type.Kind == value.FileKind }
+func isFile(in *program.Input) bool {
+	t := in.Type
+	if t.Kind == value.List {
+		t = t.Elem
+	}
+	return in.Required() && t.Kind == value.FileKind
+}
 
 func TestYAMLText(t *testing.T) {
 	for _, tt := range []struct {

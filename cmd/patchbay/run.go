@@ -14,13 +14,15 @@ import (
 
 	"patchbay/engine/console"
 	"patchbay/engine/journal"
+	"patchbay/engine/program"
 )
 
 // runFlags are the flags of `run`.
 type runFlags struct {
 	inputs         []string
 	event, trigger string
-	asJSON         bool
+	connection     string
+	all, asJSON    bool
 }
 
 func newRun(a *app) *cobra.Command {
@@ -31,10 +33,14 @@ func newRun(a *app) *cobra.Command {
 		Long: `Starts a flow by hand and prints each step as it happens. With --event it runs as if its trigger had brought that
 event. Values of --input are read as YAML: text, 10, true, '[a, b]'.
 
+A flow that runs for the accounts of a sign-in ("use: { ghl: ghl_agency/* }") needs one of them, by --connection, or
+runs for each of them in turn with --all. ` + "`patchbay connections ghl_agency`" + ` lists them.
+
 The exit code is 0 only if the run succeeded or was skipped.`,
 		Example: `  patchbay run tag-hygiene --sandbox
   patchbay run weekly-report --input channel='#marketing' --input recipients='[grace@example.com]'
   patchbay run qwilr-page-accepted --event accepted.json --sandbox
+  patchbay run new-contact --connection ghl_agency/ve9EPM428h8vShlRW1KT
   patchbay run statistics --json`,
 		Args:              exactly("FLOW", "a flow is named by its file in the folder flows, without .yaml"),
 		ValidArgsFunction: a.completeFlow,
@@ -47,6 +53,9 @@ The exit code is 0 only if the run succeeded or was skipped.`,
 	c.Flags().StringArrayVar(&f.inputs, "input", nil, "an input of the flow as `name=value`; may be given many times")
 	c.Flags().StringVar(&f.event, "event", "", "run as if its trigger had brought the JSON in this `file`; - reads it from the standard input")
 	c.Flags().StringVar(&f.trigger, "trigger", "", "the `id` of the trigger that brings the event, if the flow has several")
+	c.Flags().StringVar(&f.connection, "connection", "", "the `account` to run for, as agency/id, of a flow that runs for many")
+	c.Flags().BoolVar(&f.all, "all", false, "run for each account in turn")
+	c.MarkFlagsMutuallyExclusive("connection", "all")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print the run as JSON when it has ended")
 	a.sandboxFlag(c)
 	return c
@@ -69,16 +78,59 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	request := console.StartRequest{Inputs: inputs, Trigger: f.trigger}
+	request := console.StartRequest{Inputs: inputs, Trigger: f.trigger, Connection: f.connection}
 	if event != nil {
 		request.Event = event
 	}
+	if !f.all {
+		return a.runOnce(ctx, c, flow, request, f)
+	}
+	return a.runAll(ctx, c, flow, request, f)
+}
+
+// runAll runs a flow for each account of the sign-in it names, and goes on
+// where it fails for one.
+func (a *app) runAll(ctx context.Context, c *client, flow console.Flow, request console.StartRequest, f runFlags) error {
+	agency := ""
+	for _, connection := range flow.Uses {
+		if written, account := program.SplitMember(connection); account == "*" {
+			agency = written
+		}
+	}
+	if agency == "" {
+		return usagef("leave out --all", "the flow %q does not run for the accounts of a sign-in", flow.ID)
+	}
+	members, err := a.membersOf(ctx, c, agency, false)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, m := range members {
+		if !m.Left.IsZero() {
+			continue
+		}
+		request.Connection = m.Connection
+		err := a.runOnce(ctx, c, flow, request, f)
+		if err != nil && !errors.Is(err, errSaid) {
+			return err
+		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil {
+		return errSaid
+	}
+	return nil
+}
+
+// runOnce starts a run and watches it to its end.
+func (a *app) runOnce(ctx context.Context, c *client, flow console.Flow, request console.StartRequest, f runFlags) error {
+	id := flow.ID
 	var started console.StartAnswer
-	if err := c.post(ctx, at+"/runs", request, &started); err != nil {
+	if err := c.post(ctx, "/flows/"+url.PathEscape(id)+"/runs", request, &started); err != nil {
 		return err
 	}
 	if !f.asJSON {
-		fmt.Fprintf(a.Stdout, "run %d of %s\n", started.Run, id)
+		fmt.Fprintf(a.Stdout, "run %d of %s%s\n", started.Run, id, forAccount(request.Connection))
 	}
 	watch := func(journal.Event) {}
 	if !f.asJSON {
@@ -91,6 +143,7 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 	if err := c.get(ctx, "/runs/"+strconv.FormatInt(started.Run, 10), &r); err != nil {
 		return err
 	}
+	var err error
 	if f.asJSON {
 		err = a.printJSON(r)
 	} else {
@@ -100,6 +153,14 @@ func (a *app) run(ctx context.Context, c *client, id string, f runFlags) error {
 		return errSaid
 	}
 	return err
+}
+
+// forAccount says for which account something is done, behind its name.
+func forAccount(connection string) string {
+	if connection == "" {
+		return ""
+	}
+	return " for " + connection
 }
 
 // oneTrigger refuses a run for which nobody says which of the flow's triggers

@@ -13,6 +13,7 @@ import (
 
 	"patchbay/engine/console"
 	"patchbay/engine/journal"
+	"patchbay/engine/program"
 )
 
 // statuses are the states a run may be in, in the order of its life.
@@ -28,7 +29,7 @@ func statuses() []string {
 }
 
 func newRuns(a *app) *cobra.Command {
-	var flow, status string
+	var flow, status, connection string
 	var limit int
 	var asJSON bool
 	c := &cobra.Command{
@@ -44,7 +45,7 @@ func newRuns(a *app) *cobra.Command {
 			if status != "" && !slices.Contains(statuses(), status) {
 				return usagef("allowed: "+strings.Join(statuses(), ", "), "--status cannot be %q", status)
 			}
-			q := url.Values{"flow": {flow}, "status": {status}, "limit": {strconv.Itoa(limit)}}
+			q := url.Values{"flow": {flow}, "status": {status}, "connection": {connection}, "limit": {strconv.Itoa(limit)}}
 			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
 				return a.listRuns(ctx, c, q, asJSON)
 			})
@@ -52,6 +53,7 @@ func newRuns(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&flow, "flow", "", "only runs of this flow")
 	c.Flags().StringVar(&status, "status", "", "only runs of this status: "+strings.Join(statuses(), ", "))
+	c.Flags().StringVar(&connection, "connection", "", "only runs whose event came through this connection, such as ghl_agency/<id>")
 	c.Flags().IntVar(&limit, "limit", 50, "how many runs at the most")
 	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	a.sandboxFlag(c)
@@ -72,15 +74,33 @@ func (a *app) listRuns(ctx context.Context, c *client, q url.Values, asJSON bool
 		return nil
 	}
 	g := grid(a.Stdout)
-	row(g, "RUN", "FLOW", "STATUS", "TRIGGER", "BEGAN", "TOOK", "WHY")
+	head := []string{"RUN", "FLOW", "STATUS", "TRIGGER", "BEGAN", "TOOK", "WHY"}
+	accounts := slices.ContainsFunc(runs, func(r console.Run) bool { return accountOf(r) != "" })
+	if accounts {
+		head = slices.Insert(head, 3, "FOR")
+	}
+	row(g, head...)
 	for _, r := range runs {
 		took := ""
 		if !r.Ended.IsZero() {
 			took = span(r.Ended.Sub(r.Created))
 		}
-		row(g, strconv.FormatInt(r.ID, 10), r.Flow, string(r.Status), r.Trigger, moment(r.Created), took, compact(r.Reason, 80))
+		cells := []string{strconv.FormatInt(r.ID, 10), r.Flow, string(r.Status), r.Trigger, moment(r.Created), took, compact(r.Reason, 80)}
+		if accounts {
+			cells = slices.Insert(cells, 3, accountOf(r))
+		}
+		row(g, cells...)
 	}
 	return g.Flush()
+}
+
+// accountOf returns the connection to the account that a run is about, "" for
+// a run about none of many.
+func accountOf(r console.Run) string {
+	if _, account := program.SplitMember(r.Connection); account == "" {
+		return ""
+	}
+	return r.Connection
 }
 
 // runNumber returns the run that an argument names.
@@ -122,7 +142,7 @@ func newRunsShow(a *app) *cobra.Command {
 }
 
 func (a *app) printRun(r console.Run) {
-	fmt.Fprintf(a.Stdout, "run %d of %s, %s, trigger %s\n", r.ID, r.Flow, moment(r.Created), r.Trigger)
+	fmt.Fprintf(a.Stdout, "run %d of %s%s, %s, trigger %s\n", r.ID, r.Flow, forAccount(accountOf(r)), moment(r.Created), r.Trigger)
 	if fields, ok := r.Event.(map[string]any); r.Event != nil && (!ok || len(fields) > 0) {
 		fmt.Fprintf(a.Stdout, "event %s:\n%s", printable(r.EventID), indented(r.Event))
 	}

@@ -40,7 +40,8 @@ take effect as soon as they are saved; a file with errors leaves its last good v
 browser, is at the address that is printed.
 
 There are two listeners: --listen for people (console and API), --hooks-listen for services (webhooks, the end of a
-sign-in). Only the second one should be reachable from outside, under the address --public-url.`,
+sign-in). Only the second one should be reachable from outside, under the address --public-url. With that address,
+services that take subscriptions by calls are told it, for the events the flows wait for ("patchbay triggers").`,
 		Example: `  patchbay serve
   patchbay serve --sandbox
   patchbay serve --hooks-listen 0.0.0.0:9321 --public-url https://hooks.example.com`,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +16,10 @@ func newTriggers(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "triggers",
-		Short: "Show when schedules are due and how polls stand",
-		Long: `Shows, for the flows that a running serve has at work, when each schedule is due next, and when each poll last looked
-and what came of it. Where services deliver their webhooks is what serve prints when it starts.`,
+		Short: "Show when schedules are due, how polls stand and what is subscribed to",
+		Long: `Shows, for the flows that a running serve has at work, when each schedule is due next, when each poll last looked and
+what came of it, and for each webhook that serve subscribes to whether the service has taken the subscription. Where the
+other services deliver their webhooks is what serve prints when it starts.`,
 		Example: `  patchbay triggers
   patchbay triggers look FLOW TRIGGER   a poll looks now, whenever it would be due`,
 		Args:              subcommand,
@@ -75,7 +77,15 @@ func (a *app) printTriggers(found []console.TriggerState, asJSON bool) error {
 	row(g, "FLOW", "TRIGGER", "KIND", "NEXT", "LAST", "")
 	for _, t := range found {
 		about := t.Error
-		if t.Kind == "poll" && about == "" && !t.Last.IsZero() {
+		switch {
+		case about != "" && t.Hint != "":
+			about += ": " + t.Hint
+		case about != "":
+		case !t.Since.IsZero():
+			about = "subscribed since " + moment(t.Since)
+		case t.State != "":
+			about = strings.ReplaceAll(t.State, "_", " ")
+		case t.Kind != "schedule" && !t.Last.IsZero():
 			about = strconv.Itoa(t.Items) + " items"
 		}
 		row(g, t.Flow, t.Trigger, t.Kind, moment(t.Next), moment(t.Last), about)

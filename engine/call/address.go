@@ -7,6 +7,9 @@ import (
 	"patchbay/engine/value"
 )
 
+// wholeURL is the path of an action whose whole address is a value.
+const wholeURL = "{url}"
+
 // assemble puts the gathered parts together.
 func (o *operation) assemble(b *builder) (*draft, *value.Failure) {
 	d := &draft{method: o.Action.Method, header: b.header}
@@ -37,13 +40,10 @@ func (o *operation) assemble(b *builder) (*draft, *value.Failure) {
 // path, so that none can add parts of its own; what the action says between
 // them stays as it is written, a slash at the end included.
 func (o *operation) address(b *builder) (*url.URL, *value.Failure) {
-	if o.Action.Path == "{url}" {
+	if o.Action.Path == wholeURL {
 		return wholeAddress(b.path["url"])
 	}
-	base := o.Action.Connector.BaseURL
-	if o.Connection != nil {
-		base = o.Connection.URL()
-	}
+	base := o.origin()
 	path, rest := "", o.Action.Path
 	for {
 		before, after, found := strings.Cut(rest, "{")
@@ -53,6 +53,9 @@ func (o *operation) address(b *builder) (*url.URL, *value.Failure) {
 		}
 		name, after, _ := strings.Cut(after, "}")
 		text, ok := b.path[name]
+		if auth := o.auth(); !ok && auth != nil && auth.Path == name {
+			text, ok = "{"+name+"}", true // the credentials fill it
+		}
 		if !ok {
 			f := value.Fail(value.ClassInvalid, "%s is missing, and the address needs it", name)
 			f.Field = name
@@ -70,6 +73,27 @@ func (o *operation) address(b *builder) (*url.URL, *value.Failure) {
 		return nil, value.Fail(value.ClassInvalid, "%q is no address to send a request to", strings.TrimSuffix(base, "/")+o.Action.Path)
 	}
 	return u, nil
+}
+
+// origin is what the path of the action stands behind: the base address, or
+// another host of the connector. A connection with a base address of its own
+// goes nowhere else: there the other hosts are taken to be played too.
+func (o *operation) origin() string {
+	base := o.Action.Connector.BaseURL
+	own := o.Connection != nil && o.Connection.BaseURL != ""
+	switch {
+	case o.Action.Host == "" && o.Connection != nil:
+		return o.Connection.URL()
+	case o.Action.Host == "":
+		return base
+	case !own:
+		return "https://" + o.Action.Host
+	}
+	root := strings.TrimSuffix(o.Connection.BaseURL, "/")
+	if u, err := url.Parse(base); err == nil {
+		root = strings.TrimSuffix(root, strings.TrimSuffix(u.EscapedPath(), "/"))
+	}
+	return root
 }
 
 // wholeAddress reads an address an input gives.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 
 	"patchbay/engine/program"
@@ -107,7 +108,7 @@ type part struct {
 }
 
 // partsOf returns a value as parts of a multipart body; a list gives several
-// of one name.
+// of one name, and a map that is spread those of each of its entries.
 func partsOf(p placed) ([]part, *value.Failure) {
 	if several, ok := p.value.(map[string]any); ok && spreads(p.place) {
 		return partsOfEach(several)
@@ -116,6 +117,17 @@ func partsOf(p placed) ([]part, *value.Failure) {
 		var out []part
 		for _, v := range list {
 			parts, f := partsOf(placed{place: p.place, value: v, input: p.input})
+			if f != nil {
+				return nil, f
+			}
+			out = append(out, parts...)
+		}
+		return out, nil
+	}
+	if several, ok := p.value.(map[string]any); ok && spreads(p.place) {
+		var out []part
+		for _, name := range slices.Sorted(maps.Keys(several)) {
+			parts, f := partsOf(placed{place: program.Place{In: program.InMultipart, Path: []string{name}}, value: several[name]})
 			if f != nil {
 				return nil, f
 			}
@@ -181,6 +193,26 @@ func fileOf(v any) (value.File, bool) {
 		f.ContentType = kind
 	}
 	return f, true
+}
+
+// keyFiles puts the key of each file behind it, where the vendor knows the
+// repeat of a file by one. Each has its own, the same whenever the request is
+// repeated.
+func (b *builder) keyFiles(o *operation) {
+	name := o.Action.Repeat.Part
+	if name == "" || o.Key == "" {
+		return
+	}
+	var keyed []part
+	files := 0
+	for _, p := range b.parts {
+		keyed = append(keyed, p)
+		if p.file != nil {
+			files++
+			keyed = append(keyed, part{name: name, text: value.UUID(o.Key + "/" + strconv.Itoa(files))})
+		}
+	}
+	b.parts = keyed
 }
 
 // encodeParts writes a multipart body. Its boundary comes from the content, so

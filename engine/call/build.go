@@ -116,6 +116,7 @@ func (o *operation) build(inputs map[string]any, further []placed) (*draft, *val
 			return nil, f
 		}
 	}
+	b.keyFiles(o)
 	for _, p := range further {
 		if p.place.In == program.InQuery {
 			b.query = slices.DeleteFunc(b.query, func(q param) bool { return q.name == p.place.Path[0] })
@@ -178,6 +179,8 @@ func (b *builder) put(p placed) *value.Failure {
 		return nil
 	}
 	switch p.place.In {
+	case program.InNowhere:
+		return nil
 	case program.InPath:
 		return b.putPath(p)
 	case program.InHeader:

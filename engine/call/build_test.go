@@ -2,6 +2,7 @@ package call
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,13 +202,15 @@ func TestRequest(t *testing.T) {
 func TestInputRefused(t *testing.T) {
 	s := serve(t, respond(200, `{}`))
 	least, most := 1.0, 100.0
+	sku := field("sku", text())
+	sku.Pattern = "^[a-z-]+$"
 	a := s.action("POST", "/people/{id}",
 		input("id", text(), program.InPath, "id"),
 		optional(input("tags", value.ListOf(text()), program.InBody, "tags")),
 		optional(input("size", value.Of(value.Integer), program.InBody, "size")),
 		optional(input("day", value.Of(value.Date), program.InBody, "day")),
 		optional(input("kind", &value.Type{Kind: value.Enum, Values: []string{"a", "b"}}, program.InBody, "kind")),
-		optional(input("lines", value.ListOf(object("Line", field("sku", text()))), program.InBody, "lines")),
+		optional(input("lines", value.ListOf(object("Line", sku)), program.InBody, "lines")),
 		optional(input("trace", text(), program.InHeader, "X-Trace")),
 		&program.Input{Field: value.Field{Name: "place", Type: text()}, Default: program.Constant(nil, nil), Place: program.Place{In: program.InBody, Path: []string{"place"}}},
 	)
@@ -228,6 +231,7 @@ func TestInputRefused(t *testing.T) {
 		{full("size", 1.5), value.Failure{Field: "size", Message: "input size is the number 1.5, integer is expected"}},
 		{full("size", 0), value.Failure{Field: "size", Message: "input size is the number 0, at least 1 is expected"}},
 		{full("size", 101), value.Failure{Field: "size", Message: "input size is the number 101, at most 100 is expected"}},
+		{full("lines", []any{map[string]any{"sku": "a b"}}), value.Failure{Field: "lines[0].sku", Message: `input lines[0].sku is the text "a b", which does not match ^[a-z-]+$`}},
 		{full("day", "14.3.2026"), value.Failure{Field: "day", Message: `input day is the text "14.3.2026", date is expected`}},
 		{full("kind", "c"), value.Failure{Field: "kind", Message: `input kind is the text "c", enum (a, b) is expected`}},
 		{full("lines", []any{map[string]any{}}), value.Failure{Field: "lines[0].sku", Message: "input lines[0].sku is missing, string is expected"}},
@@ -266,6 +270,48 @@ func TestIdempotencyKey(t *testing.T) {
 		"POST /v1/transfers\nAccept: application/json\nUser-Agent: patchbay\n",
 	}
 	if diff := cmp.Diff(want, s.requests()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestKeyBehindEachFile(t *testing.T) {
+	s := serve(t, respond(200, `{}`))
+	a := s.action("POST", "/files")
+	a.Input = []*program.Input{
+		input("files", value.ListOf(value.Of(value.FileKind)), program.InMultipart, "files[][file]"),
+		input("note", text(), program.InMultipart, "note"),
+	}
+	a.Effect, a.Repeat = program.EffectCreate, program.Repeat{Part: "files[][key]"}
+	given := map[string]any{
+		"files": []any{value.File{Name: "a.pdf", Data: []byte("A")}, value.File{Name: "b.pdf", Data: []byte("B")}},
+		"note":  "n",
+	}
+	c := New(Options{})
+	done(t, c, Request{Action: a, Input: given, Key: "k-1"})
+	done(t, c, Request{Action: a, Input: given, Key: "k-1"})
+	done(t, c, Request{Action: a, Input: given})
+	sent := func(parts ...string) string {
+		return "POST /v1/files\nAccept: application/json\nContent-Type: multipart/form-data; boundary=patchbay-a\nUser-Agent: patchbay\n\n" +
+			strings.Join(parts, "") + "--patchbay-a--\r\n"
+	}
+	file := func(name, data string) string {
+		return "--patchbay-a\r\nContent-Disposition: form-data; name=\"files[][file]\"; filename=\"" + name +
+			"\"\r\nContent-Type: application/octet-stream\r\n\r\n" + data + "\r\n"
+	}
+	plain := func(name, data string) string {
+		return "--patchbay-a\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + data + "\r\n"
+	}
+	keyed := sent(
+		file("a.pdf", "A"), plain("files[][key]", value.UUID("k-1/1")),
+		file("b.pdf", "B"), plain("files[][key]", value.UUID("k-1/2")),
+		plain("note", "n"),
+	)
+	want := []string{keyed, keyed, sent(file("a.pdf", "A"), file("b.pdf", "B"), plain("note", "n"))}
+	got := s.requests()
+	for i := range got {
+		got[i] = boundary.ReplaceAllString(got[i], "patchbay-a")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

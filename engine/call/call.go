@@ -26,6 +26,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
@@ -42,6 +43,9 @@ type Credentials interface {
 	// Reveal returns the fields of conn, the secret ones included, as text by
 	// their names: for services that are not reached by HTTP.
 	Reveal(ctx context.Context, conn *program.Connection) (map[string]string, error)
+	// Token returns the access token of a connection that signs in with one,
+	// "" of any other: for services that are not reached by HTTP.
+	Token(ctx context.Context, conn *program.Connection) (string, error)
 }
 
 // Options are the parts of a [Client] that have a default: the zero value
@@ -95,6 +99,9 @@ type Request struct {
 	Key        string              // by which the service knows a repeat; "" for none
 	Op         Op
 	Limit      int // the most items a list brings; 0 leaves it to the input `limit`
+	// Secrets leaves the secrets in the output, which are masked otherwise: for
+	// a caller that keeps them sealed.
+	Secrets bool
 }
 
 // Result is what a call brought.
@@ -123,6 +130,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Result, error) {
 	}
 	if f != nil {
 		return Result{Exchange: o.exchange}, o.named(f)
+	}
+	if of := r.Action.Output.Whole(); !r.Secrets && holdsSecret(of, map[*value.Type]bool{}) {
+		out = veiled(of, out)
 	}
 	return Result{Output: out, Exchange: o.exchange}, nil
 }
@@ -176,12 +186,17 @@ type operation struct {
 	Request
 	inputs   map[string]any // every declared input, nil where it was left out
 	limit    int            // of a list; 0 for none
+	answers  map[string]any // of the requests before, by their ids
+	took     time.Duration  // for the requests before
 	exchange *journal.Exchange
 	secrets  []string // what must not appear in a message
 }
 
 func (c *Client) operation(r Request) (*operation, *value.Failure) {
 	o := &operation{Client: c, Request: r}
+	if r.Action.Transport == program.HTTP {
+		o.Connection = r.Connection.Playing(r.Action)
+	}
 	if f := o.resolve(); f != nil {
 		return o, o.named(f)
 	}

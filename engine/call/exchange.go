@@ -29,10 +29,18 @@ func (o *operation) describe() *value.Failure {
 		return f
 	case program.Table:
 		return o.describeTable()
-	default:
+	case program.HTTP:
+	}
+	if len(o.Action.Before) == 0 {
 		_, f := o.firstDraft()
 		return f
 	}
+	// What the later ones send is known once the first is answered.
+	o.answers = map[string]any{}
+	first := o.part(o.Action.Before[0])
+	_, f := first.firstDraft()
+	o.exchange = first.exchange
+	return f
 }
 
 // note makes the exchange of a draft. The credentials are not in a draft; the
@@ -53,6 +61,7 @@ func (o *operation) note(d *draft, further []placed) {
 		showCredentials(o.Connection, header, &address)
 	}
 	o.exchange = &journal.Exchange{
+		Took:   o.took,
 		Method: d.method,
 		URL:    strings.ReplaceAll(address.String(), url.QueryEscape(mask), mask),
 		Body:   shown(d.body),
@@ -75,6 +84,9 @@ func showCredentials(conn *program.Connection, header http.Header, address *url.
 	switch auth := conn.Auth; {
 	case auth.Type != program.AuthAPIKey:
 		header.Set("Authorization", mask)
+	case auth.Path != "":
+		address.Path = strings.ReplaceAll(address.Path, "{"+auth.Path+"}", mask)
+		address.RawPath = ""
 	case auth.Header != "":
 		header.Set(auth.Header, mask)
 	case auth.Query != "":
@@ -143,6 +155,10 @@ func (o *operation) remember(d *draft, req *http.Request) {
 				o.secrets = append(o.secrets, token)
 			}
 		}
+	}
+	if left, right, ok := strings.Cut(d.url.Path, "{"+o.Connection.Auth.Path+"}"); ok {
+		key := strings.TrimSuffix(strings.TrimPrefix(req.URL.Path, left), right)
+		o.secrets = append(append(o.secrets, key, url.PathEscape(key)), strings.Split(key, "/")...)
 	}
 	before := d.url.Query()
 	for name, texts := range req.URL.Query() {

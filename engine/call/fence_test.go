@@ -271,6 +271,8 @@ func (headerKey) Renew(context.Context, *program.Connection, *http.Request) erro
 	return value.Fail(value.ClassAuth, "a key cannot be renewed")
 }
 
+func (headerKey) Token(context.Context, *program.Connection) (string, error) { return "", nil }
+
 func (headerKey) Reveal(context.Context, *program.Connection) (map[string]string, error) {
 	return map[string]string{}, nil
 }

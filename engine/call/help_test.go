@@ -141,6 +141,13 @@ func (k *tokens) Reveal(context.Context, *program.Connection) (map[string]string
 	return map[string]string{"username": "robot", "password": k.token}, nil
 }
 
+func (k *tokens) Token(_ context.Context, conn *program.Connection) (string, error) {
+	if conn.Auth.Type != program.AuthOAuth2Code {
+		return "", nil
+	}
+	return k.token, nil
+}
+
 // condition compiles the condition of an error rule.
 func condition(t *testing.T, source string) *expr.Code {
 	t.Helper()

@@ -17,6 +17,9 @@ func (o *operation) resolve() *value.Failure {
 	if o.Connection == nil && o.Action.Connector.NeedsConnection() {
 		return value.Fail(value.ClassInvalid, "no connection: %s needs one", o.Action.Connector.ID)
 	}
+	if auth := o.auth(); o.Action.Transport == program.HTTP && !auth.Serves(o.Action) {
+		return value.Fail(value.ClassInvalid, "connection %q cannot be used for %s: %s", o.Connection.Name, o.Action.ID, auth.Reach(o.Action))
+	}
 	if f := o.resolveLimit(); f != nil {
 		return f
 	}
@@ -65,10 +68,18 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 	if wrong != nil {
 		return nil, wrong.within(in.Name).failure("input ")
 	}
-	if reason := outOfBounds(in.Field, v); reason != "" {
+	if reason := in.OutOfBounds(v); reason != "" {
 		return nil, value.Fail(value.ClassInvalid, "input %s is %s, %s", in.Name, describe(v), reason)
 	}
 	return v, nil
+}
+
+// auth is the way in of the connection, nil for none.
+func (o *operation) auth() *program.Auth {
+	if o.Connection == nil {
+		return nil
+	}
+	return o.Connection.Auth
 }
 
 // awaitsSignIn reports whether the connection lacks a field that the answer to
@@ -80,26 +91,6 @@ func (o *operation) awaitsSignIn() bool {
 	return slices.ContainsFunc(o.Connection.Connector.Fields, func(in *program.Input) bool {
 		return in.FromToken != "" && o.Connection.Fields[in.Name] == nil
 	})
-}
-
-// outOfBounds tells how a number misses the bounds of its field.
-func outOfBounds(f value.Field, v any) string {
-	var n float64
-	switch v := v.(type) {
-	case int:
-		n = float64(v)
-	case float64:
-		n = v
-	default:
-		return ""
-	}
-	switch {
-	case f.Min != nil && n < *f.Min:
-		return "at least " + textOfNumber(*f.Min) + " is expected"
-	case f.Max != nil && n > *f.Max:
-		return "at most " + textOfNumber(*f.Max) + " is expected"
-	}
-	return ""
 }
 
 // resolveLimit reads the input `limit`, which every list has undeclared.
@@ -146,7 +137,7 @@ func (o *operation) env() *expr.Env {
 	if o.Connection != nil && o.Connection.Fields != nil {
 		connection = o.Connection.Fields
 	}
-	return &expr.Env{Names: map[string]any{"input": o.inputs, "connection": connection}}
+	return &expr.Env{Names: map[string]any{"input": o.inputs, "connection": connection, "before": o.answers}}
 }
 
 func isSecret(in *program.Input) bool {

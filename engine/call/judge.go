@@ -119,7 +119,7 @@ func (o *operation) classify(a *answer, root map[string]any) *value.Failure {
 	if class == "" {
 		class = classOf(a.status)
 	}
-	if class == "" {
+	if class == "" || class == program.ClassNone {
 		return nil
 	}
 	f := value.Fail(class, "%s", o.sentence(a, root, message))
@@ -254,10 +254,14 @@ func (o *operation) record(root map[string]any) (any, *value.Failure) {
 
 // at is where the record or the list lies in the root of an answer.
 func (o *operation) at() []string {
-	if at := o.Action.Output.At; at != nil {
-		return at
+	at := o.Action.Output.At
+	switch {
+	case at == nil:
+		return []string{"body"}
+	case len(at) > 0 && at[0] == program.FromInput:
+		return append([]string{"body"}, program.PathFrom(at, o.inputs, "body")...)
 	}
-	return []string{"body"}
+	return at
 }
 
 // prefix is the path of the output as messages name it: inside the body,

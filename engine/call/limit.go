@@ -28,6 +28,7 @@ const (
 type budgets struct {
 	mu      sync.Mutex
 	spent   map[budgetKey]*budget
+	crowd   int                  // with more of them than this, those that are over are removed
 	blocked map[string]time.Time // by account: the service said no until then
 }
 
@@ -55,8 +56,11 @@ type held struct {
 }
 
 func newBudgets() *budgets {
-	return &budgets{spent: map[budgetKey]*budget{}, blocked: map[string]time.Time{}}
+	return &budgets{spent: map[budgetKey]*budget{}, crowd: crowd, blocked: map[string]time.Time{}}
 }
+
+// crowd is how many budgets are kept without a look at which of them are over.
+const crowd = 4096
 
 // reserve takes a place in each of the limits and returns when it is to be
 // used. If that is further away than `longest` nothing is taken.
@@ -81,13 +85,13 @@ func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, longe
 
 // budget returns the budget of a key, without what is over.
 func (b *budgets) budget(k budgetKey, now time.Time) *budget {
-	const crowd = 4096
-	if len(b.spent) > crowd {
+	if len(b.spent) > b.crowd {
 		for key, other := range b.spent {
 			if other.forget(now); len(other.held) == 0 {
 				delete(b.spent, key)
 			}
 		}
+		b.crowd = max(crowd, 2*len(b.spent))
 	}
 	one := b.spent[k]
 	if one == nil {

@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	netmail "net/mail"
 	"strings"
+	"time"
 
 	"github.com/wneessen/go-mail"
 
@@ -34,30 +36,42 @@ type letter struct {
 	hasHTML     bool
 }
 
-// mail sends a mail.
+// mail sends a mail, or one to each of its recipients.
 func (o *operation) mail(ctx context.Context) (any, *value.Failure) {
 	l, f := o.compose()
 	if f != nil {
 		return nil, f
 	}
-	if f := o.reserve(ctx, patience); f != nil {
+	var body map[string]any
+	if o.Action.Method == sendEach {
+		body, f = o.mailEach(ctx, l)
+	} else {
+		body = map[string]any{"message_id": l.messageID, "recipients": len(l.recipients())}
+		f = o.post(ctx, l, patience)
+	}
+	if f != nil {
 		return nil, f
+	}
+	return o.record(map[string]any{"status": 250, "headers": map[string]any{}, "body": body})
+}
+
+// post sends one mail.
+func (o *operation) post(ctx context.Context, l *letter, wait time.Duration) *value.Failure {
+	if f := o.reserve(ctx, wait); f != nil {
+		return f
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout(), errTooSlow)
 	defer cancel()
+	var f *value.Failure
 	if o.opt.Deliver != nil {
 		f = o.handOver(ctx, l)
 	} else {
 		f = o.deliver(ctx, l)
 	}
-	if f != nil {
-		return nil, f
+	if f == nil {
+		o.log.DebugContext(ctx, "mail accepted", "action", o.Action.ID, "recipients", len(l.recipients()))
 	}
-	o.log.DebugContext(ctx, "mail accepted", "action", o.Action.ID, "recipients", len(l.recipients()))
-	root := map[string]any{"status": 250, "headers": map[string]any{}, "body": map[string]any{
-		"message_id": l.messageID, "recipients": len(l.recipients()),
-	}}
-	return o.record(root)
+	return f
 }
 
 // handOver writes the mail out and gives it to whoever stands in for a server.
@@ -81,31 +95,52 @@ func (o *operation) handOver(ctx context.Context, l *letter) *value.Failure {
 	return f
 }
 
+// parts returns what a mail is made of by name: the inputs, and in place of
+// those what the action writes down.
+func (o *operation) parts() (map[string]any, *value.Failure) {
+	parts := maps.Clone(o.inputs)
+	for _, s := range o.Action.Send {
+		v, err := s.Value.Eval(o.env())
+		if err == nil {
+			v, err = value.Normalize(v)
+		}
+		if err != nil {
+			return nil, value.Fail(value.ClassInvalid, "%s of the mail: %v", strings.Join(s.Place.Path, "."), err)
+		}
+		parts[strings.Join(s.Place.Path, ".")] = v
+	}
+	return parts, nil
+}
+
 // compose reads the inputs as a letter and notes the exchange.
 func (o *operation) compose() (*letter, *value.Failure) {
 	l := &letter{}
-	if f := o.addressLetter(l); f != nil {
+	parts, f := o.parts()
+	if f != nil {
 		return nil, f
 	}
-	l.subject, _ = o.inputs["subject"].(string)
+	if f := o.addressLetter(l, parts); f != nil {
+		return nil, f
+	}
+	l.subject, _ = parts["subject"].(string)
 	if hasLineBreak(l.subject) {
 		return nil, fieldFailure("subject", "input subject has a line break, which the header of a mail cannot have")
 	}
-	l.text, l.hasText = o.inputs["text"].(string)
-	l.html, l.hasHTML = o.inputs["html"].(string)
+	l.text, l.hasText = parts["text"].(string)
+	l.html, l.hasHTML = parts["html"].(string)
 	if !l.hasText && !l.hasHTML {
 		return nil, fieldFailure("text", "the mail is empty: give text, html or both")
 	}
-	if f := o.attach(l); f != nil {
+	if f := attach(l, parts); f != nil {
 		return nil, f
 	}
-	l.messageID = o.messageID(l.from.Address)
+	l.messageID = o.messageID(l.from.Address, "")
 	o.exchange = l.exchange(o.server())
 	return l, nil
 }
 
-func (o *operation) addressLetter(l *letter) *value.Failure {
-	sender := o.inputs["from"]
+func (o *operation) addressLetter(l *letter, parts map[string]any) *value.Failure {
+	sender := parts["from"]
 	if sender == nil && o.Connection != nil {
 		sender = o.Connection.Fields["from"]
 	}
@@ -121,7 +156,7 @@ func (o *operation) addressLetter(l *letter) *value.Failure {
 		name string
 		to   *[]*netmail.Address
 	}{{"to", &l.to}, {"cc", &l.cc}, {"bcc", &l.bcc}, {"reply_to", &l.replyTo}} {
-		if *field.to, f = addresses(field.name, o.inputs[field.name]); f != nil {
+		if *field.to, f = addresses(field.name, parts[field.name]); f != nil {
 			return f
 		}
 	}
@@ -160,8 +195,8 @@ func addresses(name string, v any) ([]*netmail.Address, *value.Failure) {
 	}
 }
 
-func (o *operation) attach(l *letter) *value.Failure {
-	list, _ := o.inputs["attachments"].([]any)
+func attach(l *letter, parts map[string]any) *value.Failure {
+	list, _ := parts["attachments"].([]any)
 	total := 0
 	for i, v := range list {
 		field := fmt.Sprintf("attachments[%d]", i)
@@ -185,11 +220,11 @@ func (o *operation) attach(l *letter) *value.Failure {
 }
 
 // messageID is the same for each attempt of one step, so that a mail sent
-// twice can be told from two mails.
-func (o *operation) messageID(from string) string {
+// twice can be told from two mails. to tells the mails of one step apart.
+func (o *operation) messageID(from, to string) string {
 	id := rand.Text()
 	if o.Op != (Op{}) {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", o.Op.Run, o.Op.Path))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s%s", o.Op.Run, o.Op.Path, to))
 		id = hex.EncodeToString(sum[:16])
 	}
 	_, domain, _ := strings.Cut(from, "@")

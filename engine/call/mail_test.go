@@ -34,6 +34,7 @@ type postOffice struct {
 	roots   *x509.CertPool
 	refuse  map[string]error // by recipient; "data" refuses the message itself
 	hangUp  bool             // cuts the line in place of the last answer
+	tokens  bool             // wants an access token (XOAUTH2) in place of a password
 
 	mu    sync.Mutex
 	got   []delivered
@@ -103,9 +104,28 @@ type session struct {
 func (s *session) Reset()        {}
 func (s *session) Logout() error { return nil }
 
-func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (s *session) AuthMechanisms() []string {
+	if s.office.tokens {
+		return []string{"XOAUTH2"}
+	}
+	return []string{sasl.Plain}
+}
+
+// byToken takes a user with an access token, as Google and Microsoft do.
+type byToken struct{ s *session }
+
+func (b byToken) Next(response []byte) ([]byte, bool, error) {
+	if string(response) != "user=robot\x01auth=Bearer tok-1234\x01\x01" {
+		return nil, true, &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "not " + string(response)}
+	}
+	b.s.mail.User = "robot"
+	return nil, true, nil
+}
 
 func (s *session) Auth(string) (sasl.Server, error) {
+	if s.office.tokens {
+		return byToken{s}, nil
+	}
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if password != "tok-1234" {
 			return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "Username and " + password + " not accepted"}

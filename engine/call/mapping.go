@@ -177,6 +177,10 @@ func objectToWire(t *value.Type, given map[string]any) (any, *misfit) {
 		if wrong != nil {
 			return nil, wrong.within(f.Name)
 		}
+		if reason := f.OutOfBounds(v); reason != "" {
+			wrong := &misfit{is: "is " + describe(v) + ", " + reason}
+			return nil, wrong.within(f.Name)
+		}
 		value.Put(out, wirePath(f), mapped)
 	}
 	return out, nil

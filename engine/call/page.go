@@ -39,6 +39,9 @@ type listing struct {
 // pages reads a list and hands over its items as records, page by page, until
 // the list or its limit ends or `yield` has enough.
 func (o *operation) pages(ctx context.Context, yield func([]any) bool) *value.Failure {
+	if f := o.ahead(ctx); f != nil {
+		return f
+	}
 	d, f := o.firstDraft()
 	if f != nil {
 		return f

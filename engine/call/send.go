@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,9 @@ func (o *operation) http(ctx context.Context) (any, *value.Failure) {
 			return true
 		})
 		return all, f
+	}
+	if f := o.ahead(ctx); f != nil {
+		return nil, f
 	}
 	d, f := o.firstDraft()
 	if f != nil {
@@ -125,9 +129,13 @@ func (o *operation) attempt(ctx context.Context, d *draft, wait time.Duration) (
 
 // trusts reports whether the credentials may go where the draft goes: to the
 // base address of the connection, and not to other hosts the connector knows.
+// A key that stands in the path goes to the host that the action writes down.
 func (o *operation) trusts(d *draft) bool {
 	if o.Connection == nil || o.Connection.Auth == nil || o.Connection.Auth.Type == program.AuthNone {
 		return false
+	}
+	if hole := o.Connection.Auth.Path; hole != "" {
+		return o.Action.Path != wholeURL && strings.Contains(d.url.Path, "{"+hole+"}")
 	}
 	base, ok := o.base()
 	return ok && sameOrigin(base, d.url)

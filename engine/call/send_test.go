@@ -278,6 +278,8 @@ func (r refusing) Authorize(context.Context, *program.Connection, *http.Request)
 
 func (r refusing) Renew(context.Context, *program.Connection, *http.Request) error { return r.err }
 
+func (refusing) Token(context.Context, *program.Connection) (string, error) { return "", nil }
+
 func (r refusing) Reveal(context.Context, *program.Connection) (map[string]string, error) {
 	return nil, r.err
 }
@@ -316,6 +318,8 @@ func (k queryKey) Authorize(_ context.Context, _ *program.Connection, req *http.
 func (queryKey) Renew(context.Context, *program.Connection, *http.Request) error {
 	return errors.New("a key cannot be renewed")
 }
+
+func (queryKey) Token(context.Context, *program.Connection) (string, error) { return "", nil }
 
 func (queryKey) Reveal(context.Context, *program.Connection) (map[string]string, error) {
 	return map[string]string{}, nil

@@ -91,6 +91,10 @@ func (o *operation) mailCredentials(ctx context.Context) ([]mail.Option, *value.
 		return nil, nil
 	}
 	fields, err := o.opt.Credentials.Reveal(ctx, o.Connection)
+	token := ""
+	if err == nil {
+		token, err = o.opt.Credentials.Token(ctx, o.Connection)
+	}
 	if err != nil {
 		if f, ok := errors.AsType[*value.Failure](err); ok {
 			return nil, copied(f)
@@ -99,6 +103,10 @@ func (o *operation) mailCredentials(ctx context.Context) ([]mail.Option, *value.
 	}
 	if fields["username"] == "" {
 		return nil, nil
+	}
+	if token != "" {
+		o.secrets = append(o.secrets, token)
+		return []mail.Option{mail.WithUsername(fields["username"]), mail.WithPassword(token), mail.WithSMTPAuth(mail.SMTPAuthXOAUTH2)}, nil
 	}
 	o.secrets = append(o.secrets, fields["password"])
 	return []mail.Option{

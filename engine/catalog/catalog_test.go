@@ -364,7 +364,7 @@ func TestConnectionTakenAway(t *testing.T) {
 func TestBuiltin(t *testing.T) {
 	b := newBench(t, sound())
 	b.builtin = fstest.MapFS{"crm/connector.yaml": {Data: []byte(strings.Replace(crm, "/tags", "/builtin", 1))}}
-	path := func(l *catalog.Live) string { return l.Set.Connectors["crm"].Actions[0].Path }
+	path := func(l *catalog.Live) string { return l.Set.Connectors["crm"].Actions()[0].Path }
 	if got := path(b.restart()); got != "/tags" {
 		t.Errorf("the action's path = %s, want that of the workspace", got)
 	}

@@ -15,13 +15,16 @@ import (
 // stands in the workspace. Nothing is written and nothing goes live.
 func (c *Catalog) Check(file string, text []byte) diag.List {
 	live := c.Live()
-	src := program.Sources{Connectors: maps.Clone(live.read.Connectors), Flows: slices.Clone(live.read.Flows)}
+	src := program.Sources{
+		Connectors: maps.Clone(live.read.Connectors), Flows: slices.Clone(live.read.Flows), AsNeeded: maps.Clone(live.read.AsNeeded),
+	}
 	f := program.File{Path: file, Data: text}
 	if rest, ok := strings.CutPrefix(file, "connectors/"); ok {
 		id, _, _ := strings.Cut(rest, "/")
 		if !live.read.own[id] {
 			// A folder in the workspace replaces a built-in connector whole.
 			src.Connectors[id] = nil
+			delete(src.AsNeeded, id)
 		}
 		src.Connectors[id] = put(src.Connectors[id], f)
 	} else {

@@ -115,13 +115,13 @@ func (c *Catalog) rebuild(ctx context.Context, hash string) (*program.Flow, erro
 	if d.Form != form {
 		return nil, fmt.Errorf("the definition %s is of the form %d, which this version of Patchbay does not know", hash, d.Form)
 	}
-	src := program.Sources{Flows: restored(d.Files), Connectors: map[string][]program.File{}}
+	src := program.Sources{Flows: restored(d.Files), Connectors: map[string][]program.File{}, AsNeeded: map[string]bool{}}
 	for id, sum := range d.Connectors {
 		files, err := c.list(ctx, connectorPrefix+sum)
 		if err != nil {
 			return nil, err
 		}
-		src.Connectors[id] = files
+		src.Connectors[id], src.AsNeeded[id] = files, true
 	}
 	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Reuse: reusable(c.Set())})
 	flow, ok := set.Flows[d.Flow]
@@ -141,10 +141,10 @@ func (c *Catalog) storedConnection(ctx context.Context, d *draft, name, sum stri
 	if err != nil {
 		return nil, err
 	}
-	src := program.Sources{Connectors: map[string][]program.File{}}
+	src := program.Sources{Connectors: map[string][]program.File{}, AsNeeded: map[string]bool{}}
 	if len(files) > 0 {
 		id := strings.TrimPrefix(owner(files[0].Path), "connectors/")
-		src.Connectors[id] = files
+		src.Connectors[id], src.AsNeeded[id] = files, true
 	}
 	for _, f := range d.good.Flows {
 		if d.is(f.Path, "connections") {

@@ -39,7 +39,7 @@ func connectorPath(id string) string { return "connectors/" + id }
 func (c *Catalog) draft(ctx context.Context, r reading, good program.Sources, old *program.Set) *draft {
 	d := &draft{
 		read: r, good: good, replaced: map[string]bool{}, kept: map[string]bool{},
-		text: program.Sources{Connectors: maps.Clone(r.Connectors), Flows: slices.Clone(r.Flows)},
+		text: program.Sources{Connectors: maps.Clone(r.Connectors), Flows: slices.Clone(r.Flows), AsNeeded: r.AsNeeded},
 	}
 	known := reusable(old)
 	for {
@@ -59,6 +59,9 @@ func (c *Catalog) draft(ctx context.Context, r reading, good program.Sources, ol
 		}
 	}
 	d.found.Sort()
+	d.found = slices.CompactFunc(d.found, func(a, b diag.Finding) bool {
+		return a.Pos == b.Pos && a.Code == b.Code && a.Message == b.Message
+	})
 	c.keepFlows(ctx, d, old)
 	c.keepConnections(ctx, d, old)
 	return d
@@ -86,7 +89,7 @@ func owner(file string) string {
 func (d *draft) broken() []string {
 	var connectors, base, flows, dependents []string
 	for _, id := range slices.Sorted(maps.Keys(d.text.Connectors)) {
-		if _, sound := d.set.Connectors[id]; !sound && !d.replaced[connectorPath(id)] {
+		if _, sound := d.set.Connectors[id]; !sound && !d.text.AsNeeded[id] && !d.replaced[connectorPath(id)] {
 			connectors = append(connectors, connectorPath(id))
 		}
 	}
@@ -127,7 +130,9 @@ func (d *draft) lacksFlow(name string) bool {
 func (d *draft) replace(name string) {
 	d.replaced[name] = true
 	for _, f := range d.set.Findings {
-		if owner(f.Pos.File) == name {
+		// What is wrong in a connector that is read as needed is out of sight
+		// once the file that needs it has given way.
+		if at := owner(f.Pos.File); at == name || d.text.AsNeeded[strings.TrimPrefix(at, "connectors/")] {
 			d.found.Add(f)
 		}
 	}

@@ -51,7 +51,7 @@ func readBuiltin(fsys fs.FS) (map[string][]program.File, error) {
 }
 
 func read(workspace fs.FS, builtin map[string][]program.File) (reading, error) {
-	r := reading{Sources: program.Sources{Connectors: map[string][]program.File{}}, own: map[string]bool{}}
+	r := reading{Sources: program.Sources{Connectors: map[string][]program.File{}, AsNeeded: map[string]bool{}}, own: map[string]bool{}}
 	own, err := folders(workspace, "connectors")
 	if err != nil {
 		return r, err
@@ -62,7 +62,7 @@ func read(workspace fs.FS, builtin map[string][]program.File) (reading, error) {
 	}
 	for id, files := range builtin {
 		if !r.own[id] {
-			r.Connectors[id] = files
+			r.Connectors[id], r.AsNeeded[id] = files, true
 		}
 	}
 	r.Flows, err = yamlFiles(workspace, "flows")
@@ -292,6 +292,7 @@ func (r *reading) holdDeleted(before reading, missing map[string]time.Time, now 
 		// Without a folder of its own the built-in connector would take over.
 		if files := hold(have, before.Connectors[id]); r.own[id] || len(files) > 0 {
 			r.Connectors[id], r.own[id] = files, true
+			delete(r.AsNeeded, id)
 		}
 	}
 	return still

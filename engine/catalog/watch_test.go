@@ -271,12 +271,12 @@ func TestNewFolders(t *testing.T) {
 	b.write("flows/tagger.yaml", tagger)
 	b.awaitTag("red")
 	b.write("connectors/crm/more.yaml", "group: more\nactions:\n  add:\n    name: Add\n    effect: update\n    repeat: safe\n    request: POST /more\n")
-	b.await("the group", func(l *catalog.Live) bool { return len(l.Set.Connectors["crm"].Actions) == 2 })
+	b.await("the group", func(l *catalog.Live) bool { return len(l.Set.Connectors["crm"].Actions()) == 2 })
 	b.must(os.Remove(b.path("connectors/crm/more.yaml")))
 	b.write("connectors/crm/more.yaml", "group: more\nactions:\n  put:\n    name: Add\n    effect: update\n    repeat: safe\n    request: POST /more\n")
 	seen := b.await("the group anew", func(l *catalog.Live) bool { _, ok := l.Set.Connectors["crm"].Action("more.put"); return ok })
 	for _, l := range seen {
-		if len(l.Set.Connectors["crm"].Actions) != 2 {
+		if len(l.Set.Connectors["crm"].Actions()) != 2 {
 			t.Error("a file made anew was seen as deleted")
 		}
 	}

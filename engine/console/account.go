@@ -17,38 +17,51 @@ import (
 
 // connections lists the connections; with ?test=1 each is tried with a call.
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
-	set := c.opt.Catalog.Set()
+	out, err := c.allConnections(r, r.URL.Query().Get("test") != "")
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, error) {
 	out := []Connection{}
-	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+	for _, name := range c.opt.Catalog.Set().WrittenConnections() {
 		conn, ok := c.opt.Connection(r.Context(), name)
 		if !ok {
 			continue
 		}
 		state, err := c.opt.Vault.State(r.Context(), conn)
 		if err != nil {
-			c.internal(w, r, err)
-			return
+			return nil, err
 		}
 		view := Connection{Name: name, Connector: conn.Connector.ID, State: state}
 		if conn.Auth != nil {
 			view.Auth = conn.Auth.Name
 		}
-		if r.URL.Query().Get("test") != "" {
+		if test {
 			view.Test = c.try(r, conn, state)
 		}
+		view.Accounts = c.accountsOf(conn) // after the test, which lists them
 		out = append(out, view)
 	}
-	answer(w, http.StatusOK, out)
+	return out, nil
 }
 
 // try makes the connector's test call.
 func (c *Console) try(r *http.Request, conn *program.Connection, state vault.State) string {
 	t := conn.Connector.Test
 	switch {
-	case t == nil:
-		return ""
 	case state.Status != vault.Connected:
 		return state.Message
+	case conn.IsAgency():
+		if err := c.opt.Members.Read(r.Context(), conn.Name); err != nil {
+			return sentence(err)
+		}
+		return "ok"
+	case t == nil, !conn.Sandbox && !conn.Auth.Serves(t.Action):
+		return "" // nothing can be tried by this way in
 	}
 	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
 	if err != nil {
@@ -98,7 +111,7 @@ func (c *Console) scopesOf(conn *program.Connection) []string {
 				out = append(out, n.Scope)
 			}
 		}
-		if t := conn.Connector.Test; t != nil {
+		if t := conn.Connector.Test; t != nil && !conn.IsAgency() {
 			out = append(out, t.Action.Scopes...)
 		}
 	}
@@ -122,6 +135,8 @@ func (c *Console) finishConnect(w http.ResponseWriter, r *http.Request) {
 		c.refused(w, r, err)
 		return
 	}
+	c.opt.Members.Sooner(name)
+	c.opt.Subscriptions.Connected(name)
 	answer(w, http.StatusOK, FinishAnswer{Connection: name})
 }
 
@@ -142,6 +157,8 @@ func (c *Console) Callback(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, message)
 		return
 	}
+	c.opt.Members.Sooner(name)
+	c.opt.Subscriptions.Connected(name)
 	fmt.Fprintln(w, "The connection "+name+" is connected. You can close this page.")
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"crypto/rand"
 	"errors"
 	"maps"
 	"net/http"
@@ -36,8 +37,10 @@ func (c *Console) call(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnprocessableEntity, "with: "+err.Error(), "")
 		return
 	}
+	path := "call/" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	res, err := c.opt.Calls.Do(r.Context(), call.Request{
-		Action: action, Connection: conn, Input: input, Op: call.Op{Path: "call/" + strconv.FormatInt(time.Now().UnixNano(), 36)},
+		// A call by hand is no repeat of any other, so its key is a new one.
+		Action: action, Connection: conn, Input: input, Key: value.UUID(rand.Text() + path), Op: call.Op{Path: path},
 	})
 	out := CallAnswer{Output: res.Output, Request: res.Exchange}
 	if err != nil {

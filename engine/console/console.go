@@ -23,6 +23,7 @@ import (
 	"patchbay/engine/call"
 	"patchbay/engine/catalog"
 	"patchbay/engine/journal"
+	"patchbay/engine/member"
 	"patchbay/engine/program"
 	"patchbay/engine/sandbox"
 	"patchbay/engine/store"
@@ -40,8 +41,12 @@ type Options struct {
 	// Schedules and Polls show how they stand.
 	Schedules *trigger.Schedules
 	Polls     *trigger.Polls
-	Intake    trigger.Intake
-	Sandbox   *sandbox.Sandbox // nil where the services are real
+	// Members knows the accounts that sign-ins serve.
+	Members *member.Roster
+	// Subscriptions show how they stand, and are told of sign-ins.
+	Subscriptions *trigger.Subscriptions
+	Intake        trigger.Intake
+	Sandbox       *sandbox.Sandbox // nil where the services are real
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
@@ -88,6 +93,8 @@ func (c *Console) Handler() http.Handler {
 	pages.HandleFunc("GET /{$}", c.overview)
 	pages.HandleFunc("GET /runs", c.runsPage)
 	pages.HandleFunc("GET /runs/{id}", c.runPage)
+	pages.HandleFunc("GET /connections", c.connectionsPage)
+	pages.HandleFunc("GET /connections/{name}", c.membersPage)
 	pages.HandleFunc("GET /tables/{name}", c.tablePage)
 	pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		c.message(w, r, http.StatusNotFound, "There is no page at this address.", "")
@@ -107,6 +114,11 @@ func (c *Console) ready(w http.ResponseWriter, _ *http.Request) {
 	live := c.opt.Catalog.Live()
 	if live.Version > 0 && live.InSync() {
 		fmt.Fprintln(w, "ready")
+		for _, st := range c.opt.Subscriptions.Status() {
+			if st.Message != "" {
+				fmt.Fprintf(w, "%s: %s\n", st.Connection, st.Message)
+			}
+		}
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)

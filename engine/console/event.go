@@ -16,13 +16,13 @@ import (
 // have that form, or the one in which the vendor delivers it. Where none is
 // given, a tick is now, a failure is made up, and in the sandbox something of
 // the trigger's stands in.
-func (c *Console) eventFor(ctx context.Context, t *program.FlowTrigger, given any) (any, error) {
+func (c *Console) eventFor(ctx context.Context, t *program.FlowTrigger, given any, connection string) (any, error) {
 	event, err := value.Normalize(given)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("event: %w", err)
 	case event == nil && t.Event != nil:
-		return c.standIn(ctx, t)
+		return c.standIn(ctx, t, connection)
 	case event == nil && t.Schedule != nil:
 		return map[string]any{"scheduled": time.Now().UTC().Format(time.RFC3339)}, nil
 	case event == nil && t.FlowFailed != "":
@@ -57,7 +57,7 @@ func mapped(t *program.Trigger, record any) (any, error) {
 
 // standIn returns an event of a trigger in the sandbox: the example of one
 // that is delivered, the first item of a list that is asked for.
-func (c *Console) standIn(ctx context.Context, t *program.FlowTrigger) (any, error) {
+func (c *Console) standIn(ctx context.Context, t *program.FlowTrigger, connection string) (any, error) {
 	switch {
 	case c.opt.Sandbox == nil:
 	case t.Event.Webhook && t.Event.Example != nil:
@@ -67,7 +67,7 @@ func (c *Console) standIn(ctx context.Context, t *program.FlowTrigger) (any, err
 		}
 		return delivered(t.Event, body)
 	case t.Event.Poll != nil:
-		if item, ok := c.firstItem(ctx, t); ok {
+		if item, ok := c.firstItem(ctx, t, connection); ok {
 			return item, nil
 		}
 	}
@@ -75,8 +75,8 @@ func (c *Console) standIn(ctx context.Context, t *program.FlowTrigger) (any, err
 }
 
 // firstItem returns the first item of the list that a trigger asks for.
-func (c *Console) firstItem(ctx context.Context, t *program.FlowTrigger) (any, bool) {
-	conn, ok := c.opt.Connection(ctx, t.Use.Connection)
+func (c *Console) firstItem(ctx context.Context, t *program.FlowTrigger, connection string) (any, bool) {
+	conn, ok := c.opt.Connection(ctx, t.Use.In(connection))
 	if !ok {
 		return nil, false
 	}

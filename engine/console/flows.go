@@ -208,11 +208,12 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request) {
 // arrival makes of a request what a trigger would have brought; an error is a
 // sentence for who asked.
 func (c *Console) arrival(r *http.Request, f *program.Flow, req StartRequest) (journal.Arrival, error) {
+	c.knowAccounts(r.Context(), f)
 	t, err := trigger.PickTrigger(f, req.Trigger)
 	if err != nil {
 		return journal.Arrival{}, err
 	}
-	event, err := c.eventFor(r.Context(), t, req.Event)
+	event, err := c.eventFor(r.Context(), t, req.Event, req.Connection)
 	if err != nil {
 		return journal.Arrival{}, err
 	}
@@ -220,5 +221,7 @@ func (c *Console) arrival(r *http.Request, f *program.Flow, req StartRequest) (j
 	if err != nil {
 		return journal.Arrival{}, fmt.Errorf("inputs: %w", err)
 	}
-	return c.opt.Intake.Demand(r.Context(), f, trigger.Request{Inputs: inputs, Event: event, Trigger: t, EventID: req.EventID})
+	return c.opt.Intake.Demand(r.Context(), f, trigger.Request{
+		Inputs: inputs, Event: event, Trigger: t, EventID: req.EventID, Connection: req.Connection,
+	})
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,9 +13,8 @@ import (
 func (c *Console) operations(w http.ResponseWriter, r *http.Request) {
 	set := c.opt.Catalog.Set()
 	only := r.URL.Query().Get("connector")
-	if only != "" && set.Connectors[only] == nil {
-		names := slices.Sorted(maps.Keys(set.Connectors))
-		fail(w, http.StatusNotFound, "there is no connector "+strconv.Quote(only), nearest(only, names, "connectors"))
+	if _, known := set.Connector(only); only != "" && !known {
+		fail(w, http.StatusNotFound, "there is no connector "+strconv.Quote(only), nearest(only, set.ConnectorIDs(), "connectors"))
 		return
 	}
 	answer(w, http.StatusOK, Operations(set, only))
@@ -26,14 +24,19 @@ func (c *Console) operations(w http.ResponseWriter, r *http.Request) {
 // the API: of one connector, or of all with "".
 func Operations(set *program.Set, connector string) []Operation {
 	out := []Operation{}
-	for _, id := range slices.Sorted(maps.Keys(set.Connectors)) {
+	for _, id := range set.ConnectorIDs() {
 		if connector != "" && id != connector {
 			continue
 		}
-		for _, a := range set.Connectors[id].Actions {
+		k, ok := set.Connector(id)
+		if !ok {
+			continue
+		}
+		actions, triggers := k.Actions(), k.Triggers() // both in hand, so that no group is read twice
+		for _, a := range actions {
 			out = append(out, newAction(a))
 		}
-		for _, t := range set.Connectors[id].Triggers {
+		for _, t := range triggers {
 			out = append(out, newTrigger(t))
 		}
 	}
@@ -62,6 +65,8 @@ func newAction(a *program.Action) Operation {
 	case a.Effect == program.EffectRead:
 	case a.Repeat.Header != "":
 		o.Repeat = a.Repeat.Header
+	case a.Repeat.Part != "":
+		o.Repeat = "multipart." + a.Repeat.Part
 	case a.Repeat.Safe:
 		o.Repeat = "safe"
 	default:

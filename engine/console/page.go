@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"patchbay/engine/journal"
 )
@@ -24,7 +25,8 @@ func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
-		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath,
+		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "joined": joined,
+		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 
@@ -44,6 +46,8 @@ type overviewData struct {
 	More     bool
 	Findings []Finding
 	Tables   []Table
+
+	Subscriptions []Subscription
 }
 
 // latest is how many runs the overview shows.
@@ -65,7 +69,7 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Flows: newFlows(live.Set, counts)}
+	data := overviewData{Flows: newFlows(live.Set, counts), Subscriptions: c.subscriptionsNow()}
 	for _, id := range live.Set.Broken {
 		if live.Set.Flows[id] == nil {
 			data.Broken = append(data.Broken, id)
@@ -86,11 +90,11 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 
 // runsData is a page of the list of runs, and how it was chosen.
 type runsData struct {
-	Flow, Status string
-	Flows        []string
-	Statuses     []string
-	Runs         []Run
-	Older        string // the address of the next page, "" on the last
+	Flow, Status, Connection string
+	Flows                    []string
+	Statuses                 []string
+	Runs                     []Run
+	Older                    string // the address of the next page, "" on the last
 }
 
 func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) {
@@ -102,37 +106,43 @@ func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
-		Flow: q.Get("flow"), Status: journal.Status(q.Get("status")), Before: before, Limit: usualRuns + 1,
+		Flow: q.Get("flow"), Status: journal.Status(q.Get("status")), Connection: q.Get("connection"), Before: before, Limit: usualRuns + 1,
 	})
 	if err != nil {
 		c.trouble(w, r, err)
 		return
 	}
 	data := runsData{
-		Flow: q.Get("flow"), Status: q.Get("status"),
+		Flow: q.Get("flow"), Status: q.Get("status"), Connection: q.Get("connection"),
 		Flows: slices.Sorted(maps.Keys(counts)), Statuses: statuses(), Runs: newRuns(found),
 	}
 	if len(found) > usualRuns {
 		data.Runs = data.Runs[:usualRuns]
-		data.Older = runsAddress(data.Flow, data.Status) + "&before=" + strconv.FormatInt(data.Runs[usualRuns-1].ID, 10)
+		data.Older = runsAddress(data.Flow, data.Status, data.Connection) + "&before=" + strconv.FormatInt(data.Runs[usualRuns-1].ID, 10)
 	}
 	c.render(w, r, http.StatusOK, "runs.html", view{Title: "Runs", Rest: before > 0, Data: data})
 }
 
-// runsAddress is where the runs of a flow in a status are listed.
-func runsAddress(flow, status string) string {
-	return "/runs?" + url.Values{"flow": {flow}, "status": {status}}.Encode()
+// runsAddress is where the runs of a flow in a status are listed, those through
+// one connection if one is named.
+func runsAddress(flow, status, connection string) string {
+	q := url.Values{"flow": {flow}, "status": {status}}
+	if connection != "" {
+		q.Set("connection", connection)
+	}
+	return "/runs?" + q.Encode()
 }
 
 // addressed gives the templates the same.
-func addressed(flow string, status any) string {
+func addressed(flow string, status any, connection ...string) string {
+	through := strings.Join(connection, "")
 	switch s := status.(type) {
 	case journal.Status:
-		return runsAddress(flow, string(s))
+		return runsAddress(flow, string(s), through)
 	case string:
-		return runsAddress(flow, s)
+		return runsAddress(flow, s, through)
 	default:
-		return runsAddress(flow, "")
+		return runsAddress(flow, "", through)
 	}
 }
 

@@ -54,6 +54,8 @@ func TestPages(t *testing.T) {
 			"Run 4 greet failed Retry what failed Retry from the start step ring", "failed ring nobody is not at home invalid", "failed step ring: nobody is not at home /",
 		}, []string{`data-post="/api/v1/runs/4/retry" data-from="failed" data-with="original" data-sure="Retry what failed? step ring: again"`}},
 		{"/runs/99", 404, []string{"There is no run &#34;99&#34;."}, nil},
+		{"/connections", 200, []string{"Connections", "bell"}, nil},
+		{"/connections/bell", 404, []string{"There is no connection &#34;bell&#34; that serves many accounts."}, nil},
 		{"/tables/rings", 200, []string{"rings 1 row id for r2 &lt;b&gt;Bo&lt;/b&gt;"}, nil},
 		{"/tables/rinks", 404, []string{"There is no table &#34;rinks&#34;.", "did you mean &#34;rings&#34;?"}, nil},
 		{"/nowhere", 404, []string{"There is no page at this address."}, nil},

@@ -32,7 +32,8 @@ func statuses() []string {
 	return out
 }
 
-// runs lists runs, the newest first: ?flow=, ?status=, ?before=<id>, ?limit=.
+// runs lists runs, the newest first: ?flow=, ?status=, ?connection=,
+// ?before=<id>, ?limit=.
 func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, ok := number(w, q, "limit", usualRuns, mostRuns)
@@ -49,7 +50,7 @@ func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
-		Flow: q.Get("flow"), Status: journal.Status(status), Before: int64(before), Limit: limit,
+		Flow: q.Get("flow"), Status: journal.Status(status), Connection: q.Get("connection"), Before: int64(before), Limit: limit,
 	})
 	if err != nil {
 		c.internal(w, r, err)

@@ -247,4 +247,32 @@ type Connection struct {
 	// Test is what a test call brought: "ok", or the sentence of its failure;
 	// left out if none was made.
 	Test string `json:"test,omitempty"`
+	// Accounts are those that one sign-in serves; left out of a connection to
+	// one account.
+	Accounts *Accounts `json:"accounts,omitempty"`
+}
+
+// Accounts are how many accounts the sign-in of a connection serves, and how
+// the list of them stands.
+type Accounts struct {
+	There  int       `json:"there"`
+	Gone   int       `json:"gone"`            // have left, and keep their history
+	Listed time.Time `json:"listed,omitzero"` // when the list was last read
+	Next   time.Time `json:"next,omitzero"`   // when it is read again
+	Error  string    `json:"error,omitempty"` // why it could not be read
+}
+
+// Member is an account that the sign-in of a connection serves. GET
+// /api/v1/connections/{name}/members answers a list of them by id; POST
+// /api/v1/connections/{name}/members/list with the body {} reads the service's
+// own list first.
+type Member struct {
+	Connection string      `json:"connection"` // the name of the connection to it
+	ID         string      `json:"id"`
+	Name       string      `json:"name,omitempty"` // at the service
+	State      vault.State `json:"state"`
+	Seen       time.Time   `json:"seen"`              // when it was first known
+	Left       time.Time   `json:"left,omitzero"`     // left out while it is there
+	Next       time.Time   `json:"next,omitzero"`     // when a poll looks there again
+	Problem    string      `json:"problem,omitempty"` // with its token, or with a poll
 }

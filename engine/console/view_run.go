@@ -9,8 +9,8 @@ import (
 )
 
 // Run is a run. GET /api/v1/runs answers a list of them, the newest first: 50,
-// or as many as ?limit= says, at most 1000; ?flow= and ?status= choose among
-// them, ?before=<id> goes on behind a list. GET /api/v1/runs/{id} answers one
+// or as many as ?limit= says, at most 1000; ?flow=, ?status= and ?connection=
+// choose among them, ?before=<id> goes on behind a list. GET /api/v1/runs/{id} answers one
 // with all that is known of it.
 type Run struct {
 	ID     int64          `json:"id"`
@@ -66,6 +66,9 @@ type StartRequest struct {
 	// EventID tells this start from others; "" for a new one. An id that was
 	// there before starts nothing.
 	EventID string `json:"event_id"`
+	// Connection is the account to run for, "ghl_agency/<id>", of a flow that
+	// runs for the accounts of a sign-in; "" for any other flow.
+	Connection string `json:"connection"`
 }
 
 // StartAnswer is what came of a StartRequest.

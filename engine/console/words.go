@@ -216,3 +216,6 @@ func counted(n int, noun string) string {
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
 }
+
+// joined writes texts one after the other.
+func joined(texts []string) string { return strings.Join(texts, ", ") }

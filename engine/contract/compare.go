@@ -55,9 +55,22 @@ func (c Compared) Count(v Verdict) int {
 // Compare holds every HTTP action of a connector against a description.
 func Compare(c *program.Connector, d *Description) []Compared {
 	out := []Compared{}
-	for _, a := range c.Actions {
+	for _, a := range c.Actions() {
 		if a.Transport == program.HTTP && !strings.Contains(a.Method+a.Path, "{url}") && !strings.HasPrefix(a.Method, "{") {
 			out = append(out, compareAction(a, d))
+			out = append(out, compareBefore(a, d)...)
+		}
+	}
+	return out
+}
+
+// compareBefore compares the requests that come before that of an action,
+// except those to an address that only an answer knows.
+func compareBefore(a *program.Action, d *Description) []Compared {
+	var out []Compared
+	for _, b := range a.Before {
+		if b.Action.Path != "{url}" {
+			out = append(out, compareAction(b.Action, d))
 		}
 	}
 	return out

@@ -12,7 +12,9 @@ import (
 // inputs compares what an action sends, each thing where it is sent.
 func (c *comparison) inputs() {
 	for _, in := range c.action.Input {
-		c.sent("input."+in.Name, in.Place, in)
+		if in.Place.In != program.InNowhere {
+			c.sent("input."+in.Name, in.Place, in)
+		}
 	}
 	for _, s := range c.action.Send {
 		name := string(s.Place.In) + "." + strings.Join(s.Place.Path, ".")
@@ -300,6 +302,9 @@ func (c *comparison) places() map[string]bool {
 	if a.Repeat.Header != "" {
 		out["header."+a.Repeat.Header] = true
 	}
+	if a.Repeat.Part != "" {
+		out["multipart."+a.Repeat.Part] = true
+	}
 	if p := a.Paginate; p != nil {
 		add(p.Param, true)
 		add(p.AndParam, true)
@@ -320,7 +325,8 @@ func (c *comparison) uses(in program.In) bool {
 // sendsWhole reports whether one input is the body as a whole.
 func (c *comparison) sendsWhole() bool {
 	return slices.ContainsFunc(c.action.Input, func(in *program.Input) bool {
-		return in.Place.In != program.InQuery && in.Place.In != program.InHeader && (len(in.Place.Path) == 0 || in.Place.Path[0] == "*")
+		elsewhere := []program.In{program.InQuery, program.InHeader, program.InNowhere}
+		return !slices.Contains(elsewhere, in.Place.In) && (len(in.Place.Path) == 0 || in.Place.Path[0] == "*")
 	})
 }
 

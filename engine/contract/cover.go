@@ -24,7 +24,7 @@ type Uncovered struct {
 // path, for several versions of it, they are one operation.
 func Cover(c *program.Connector, d *Description) Coverage {
 	sum := Coverage{Missing: []Uncovered{}}
-	seen := map[string]bool{}
+	actions, seen := c.Actions(), map[string]bool{}
 	for _, op := range d.operations {
 		key := op.method + " " + template(op.path)
 		if seen[key] {
@@ -32,7 +32,7 @@ func Cover(c *program.Connector, d *Description) Coverage {
 		}
 		seen[key] = true
 		sum.Operations++
-		if slices.ContainsFunc(c.Actions, func(a *program.Action) bool { return a.Transport == program.HTTP && op.does(a) }) {
+		if slices.ContainsFunc(actions, func(a *program.Action) bool { return a.Transport == program.HTTP && op.does(a) }) {
 			sum.Covered++
 			continue
 		}

@@ -6,7 +6,10 @@
 // as trees and reads each operation on its own: what is broken is a finding,
 // and all else is used. [Compare] tells what in a connector agrees with the
 // description, what differs and what nobody can tell, each with the place on
-// both sides. [Import] writes connector files.
+// both sides. [Import] writes connector files, or brings those it wrote before
+// up to date: each piece it writes is a unit, such as the name of one action or
+// one of its inputs, and a record of their hashes tells which of them a person
+// has changed since. Those stay as they are.
 //
 // The package computes and nothing else: files come in as bytes, and go out
 // as bytes.

@@ -14,18 +14,23 @@ import (
 
 // Target is the connector an import is for.
 type Target struct {
-	Connector string   // its id
-	Group     string   // the group the actions go into
-	New       bool     // there is no such connector yet: connector.yaml is written too
-	Fields    []string // of a connection of the connector there is
-	Types     []string // the names of the types of connector.yaml, which the group sees too
-	Scopes    Scopes   // what the description does not say of scopes
+	Connector string            // its id
+	Group     string            // the group the actions go into
+	New       bool              // there is no such connector yet: connector.yaml is written too
+	Fields    []string          // of a connection of the connector there is
+	Types     []string          // the names of the types of connector.yaml, which the group sees too
+	Headers   map[string]string // that all requests of the group have: lower-case name and value
+	Scopes    Scopes            // what the description does not say of scopes
+	Held      []byte            // the group's file as it is, nil for none
+	Record    []byte            // what an import wrote into it before, nil for none
 }
 
 // Imported is what an import has written.
 type Imported struct {
 	Files   []File // by their names in the folder of the connector
 	Actions int
+	Changes []Change // to the group's file that there was
+	Own     []string // the actions in it that no import wrote
 	// Settle are the places where a person must decide, by their lines in the
 	// files. They stand there as comments.
 	Settle diag.List
@@ -45,7 +50,13 @@ func Import(d *Description, to Target) Imported {
 		a.finish()
 		out.Actions++
 	}
-	out.Files = append(out.Files, File{Path: to.Group + ".yaml", Data: m.group()})
+	data := m.group()
+	after := m.record(data)
+	if to.Held != nil {
+		out.Own = m.own()
+		data, after, out.Changes = merge(to.Group+".yaml", to.Held, data, m.before, after)
+	}
+	out.Files = append(out.Files, File{Path: to.Group + ".yaml", Data: data}, File{Path: ".import/" + to.Group, Data: after.bytes()})
 	if to.New {
 		out.Files = append([]File{{Path: "connector.yaml", Data: m.connector()}}, out.Files...)
 	}
@@ -69,7 +80,7 @@ func newImporter(d *Description, to Target) *importer {
 	m := &importer{
 		to: to, desc: d, tenants: slices.Clone(to.Fields), titles: map[string]int{},
 		names: &namer{group: slices.DeleteFunc(wordsOf(to.Group), func(w string) bool { return w == "api" }), taken: map[string]bool{}},
-		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}, roots: map[string]string{}, same: map[string]string{}},
+		types: &typeMaker{group: pascal(to.Group), taken: map[string]bool{}, made: map[string]string{}, roots: map[string]string{}, things: map[string]string{}, same: map[string]string{}, named: map[string]string{}},
 	}
 	for _, t := range to.Types {
 		m.types.taken[t] = true
@@ -82,8 +93,73 @@ func newImporter(d *Description, to Target) *importer {
 	}
 	m.names.noise = m.noise()
 	m.version = m.usual()
+	m.remember()
 	m.scoped = slices.ContainsFunc(d.operations, func(o *operation) bool { return len(m.scopesOf(o)) > 0 })
 	return m
+}
+
+// remember takes the names that operations and types had the last time, and
+// keeps those that a person gave from being given again.
+func (m *importer) remember() {
+	m.before = readRecord(m.to.Record)
+	m.types.known = m.before.types
+	m.names.known = map[string]string{}
+	if m.to.Held == nil {
+		m.before = readRecord(nil)
+		return
+	}
+	held := readGroup(m.to.Held)
+	if m.before.units["headers"] == "" {
+		m.version = m.to.Headers[strings.ToLower(m.header)] // where there is none, each action says its own
+	}
+	for op, e := range held.actions {
+		m.names.known[op] = cmp.Or(m.before.actions[op], e.key)
+		m.names.taken[e.key] = true
+	}
+	for op, name := range m.before.actions {
+		m.names.known[op] = name
+		m.names.taken[name] = true
+	}
+	for name := range held.types {
+		m.types.taken[name] = true
+	}
+	for _, name := range m.before.types {
+		m.types.taken[name] = true
+	}
+}
+
+// own returns the actions that a person wrote.
+func (m *importer) own() []string {
+	var out []string
+	for op, e := range readGroup(m.to.Held).actions {
+		if !m.before.knows(op) {
+			out = append(out, m.to.Connector+"."+m.to.Group+"."+e.key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// record returns what the next import must know of this one.
+func (m *importer) record(data []byte) record {
+	out := readRecord(nil)
+	g := readGroup(data)
+	for op, e := range g.actions {
+		out.actions[op] = e.key
+		for unit, u := range units(e, op) {
+			out.units[unit] = hash(u.text(g.lines))
+		}
+	}
+	for name, e := range g.types {
+		for unit, u := range units(e, "type "+name) {
+			out.units[unit] = hash(u.text(g.lines))
+		}
+	}
+	if e := entryOf(g.entries, "headers"); e != nil {
+		out.units["headers"] = hash(e.text(g.lines))
+	}
+	out.types = m.types.named
+	return out
 }
 
 // noise returns the runs of words that say nothing in this group: its own
@@ -133,7 +209,7 @@ func (m *importer) named() []*importing {
 	// its own name where it is not the same.
 	slices.SortStableFunc(order, func(a, b *importing) int { return cmp.Compare(rank(a.named.verb), rank(b.named.verb)) })
 	for _, a := range order {
-		m.types.reserve(a.result(), a.resultNames())
+		m.types.reserve(a.result(), a.resultNames(), a.thing())
 	}
 	for _, a := range order {
 		a.prepare()
@@ -161,9 +237,10 @@ type importer struct {
 	desc    *Description
 	names   *namer
 	types   *typeMaker
-	tenants []string       // the fields of the connection that inputs are bound to
-	version string         // of most operations
-	header  string         // the name of the header that says it
+	tenants []string // the fields of the connection that inputs are bound to
+	version string   // of most operations
+	header  string   // the name of the header that says it
+	before  record
 	scoped  bool           // some operations have scopes
 	titles  map[string]int // how many operations are called so
 	actions writer

@@ -74,10 +74,13 @@ func (a *importing) result() shape {
 // resultNames returns what the type of that thing may be called.
 func (a *importing) resultNames() []string {
 	thing := a.thing()
-	if onlySays(a.result()) {
+	if a.named.effect != "read" && onlySays(a.result()) {
 		return []string{"Outcome", thing + "Outcome", pascal(a.named.name) + "Outcome"}
 	}
 	done := pascal(past(first(a.named.verb))) + thing
+	if _, name, ok := strings.Cut(a.result().place(), "/schemas/"); ok && short(typeName(name)) == thing {
+		return []string{thing, done, pascal(a.named.name) + "Result"} // the service calls it so itself
+	}
 	switch a.named.verb {
 	case "get", "list":
 		return []string{thing, done, pascal(a.named.name)}
@@ -86,17 +89,22 @@ func (a *importing) resultNames() []string {
 			return []string{thing, done, pascal(a.named.name) + "Result"}
 		}
 	}
+	if a.named.effect == "read" {
+		return []string{pascal(a.named.name) + "Result"}
+	}
 	return []string{done, pascal(a.named.name) + "Result"}
 }
 
 // past returns what has been done: created, sent.
 func past(verb string) string {
-	odd := map[string]string{"get": "fetched", "list": "listed", "search": "found", "find": "found", "send": "sent", "resend": "resent", "set": "set", "put": "put", "run": "run", "submit": "submitted", "upload": "uploaded", "copy": "copied", "apply": "applied"}
+	odd := map[string]string{"get": "fetched", "list": "listed", "search": "found", "find": "found", "send": "sent", "resend": "resent", "set": "set", "put": "put", "run": "run", "submit": "submitted", "skip": "skipped"}
 	switch w, ok := odd[verb]; {
 	case ok:
 		return w
 	case strings.HasSuffix(verb, "e"):
 		return verb + "d"
+	case strings.HasSuffix(verb, "y"):
+		return strings.TrimSuffix(verb, "y") + "ied"
 	}
 	return verb + "ed"
 }
@@ -221,6 +229,7 @@ func (a *importing) outputOf() string {
 	if a.answer.many {
 		word = "list"
 	}
+	a.types.tail = a.thing()
 	t := a.types.element(a.answer.shape, a.thing(), false, 0)
 	return flow([]pair{{word, t}, {"at", a.answer.at}})
 }
@@ -258,7 +267,8 @@ func (a *importing) parameter(p parameter) {
 	s := shapeOf(p.schema)
 	pairs := kind(value.String)
 	if p.schema.exists() && s.known() && !s.bare() {
-		pairs = a.types.typed(s, a.thing()+pascal(p.name), true, 0)
+		a.types.tail = one(p.name)
+		pairs = a.types.typed(s, within(a.thing(), p.name), true, 0)
 	}
 	if p.in == "path" && slices.Contains([]string{"list", "any", "map"}, pairs[0].value) {
 		pairs = kind(value.String)
@@ -322,7 +332,7 @@ func (a *importing) input(g given) {
 	case !g.required:
 		pairs = append(pairs, pair{"optional", "true"})
 	}
-	if text := telling(g.help, g.name+" "+a.named.thing); text != "" && !bound {
+	if text := telling(g.help, g.name+" "+a.thing()); text != "" && !bound {
 		pairs = append(pairs, pair{"help", scalar(text)})
 	}
 	if g.example != "" && !bound {
@@ -405,7 +415,8 @@ func (a *importing) body() {
 			a.note("the property " + name + " is left out: no place in a body has a dot in its name")
 			continue
 		}
-		pairs := a.types.typed(p, a.thing()+pascal(name), true, 0)
+		a.types.tail = one(name)
+		pairs := a.types.typed(p, within(a.thing(), name), true, 0)
 		if in != "body" && slices.Contains([]string{"list", "map", "any"}, pairs[0].value) && in == "form" {
 			pairs = kind(value.String)
 		}
@@ -427,6 +438,7 @@ func (a *importing) wholeBody(b content, in string) {
 		return
 	}
 	a.taken["body"] = true
+	a.types.tail = a.thing()
 	pairs := a.types.typed(b.shape, a.thing(), true, 0)
 	pairs = append(pairs, pair{"send_as", "body"})
 	if !a.op.get("requestBody").yes("required") {
@@ -444,6 +456,9 @@ func (a *importing) write() {
 	scopes := a.scopesOf(a.op)
 	if len(scopes) == 0 && a.scoped {
 		a.note("which scopes it needs")
+	}
+	if a.op.method == "POST" && a.says.phrase.verb == "" && a.named.verb == "create" && a.op.text("summary") != "" {
+		a.note("what it does to the world; its summary has no verb that is known here")
 	}
 	if a.op.method == "POST" && a.named.effect == "read" && !a.named.sure {
 		a.note("whether it only reads")

@@ -18,6 +18,7 @@ type namer struct {
 	noise   [][]string // runs of words that say nothing: the group, the first words of all paths
 	tenants []string   // parameters that stand for the account, and say nothing of what an operation is about
 	taken   map[string]bool
+	known   map[string]string    // the names that operations have already, by method and path
 	alike   map[string][]*saying // the operations that would have a name
 }
 
@@ -155,7 +156,12 @@ func (n *namer) of(s *saying) named {
 		out.sure = s.op.method != "POST"
 	}
 	out.thing = singular(strings.Join(object, "_"))
-	out.name = n.unique(tries, s)
+	op := known(s.op.method, s.op.path)
+	out.name = n.known[op]
+	delete(n.known, op) // a second one like it has a name of its own
+	if out.name == "" {
+		out.name = n.unique(tries, s)
+	}
 	return out
 }
 
@@ -190,7 +196,7 @@ func (n *namer) verb(s *saying) string {
 	switch {
 	case said == "get" && s.many:
 		return "list"
-	case said != "" && !(said == "delete" && doing != "delete" && !strings.Contains(last, "delete")):
+	case said != "" && (said != "delete" || doing == "delete" || strings.Contains(last, "delete")):
 		return said
 	case doing != "":
 		return doing
@@ -388,7 +394,7 @@ func (n *namer) lean(name string) []string {
 	if less := without(out, n.group); len(less) > 0 {
 		out = less
 	}
-	for len(out) > 1 && slices.Contains(prepositions, out[len(out)-1]) {
+	for len(out) > 1 && isPreposition(out[len(out)-1]) {
 		out = out[:len(out)-1]
 	}
 	return out

@@ -24,7 +24,9 @@ func turnings() []turning {
 }
 
 // sizes are the names of the parameter that says how many items a page has.
-var sizes = []string{"limit", "pageSize", "page_size", "per_page", "perPage", "pageLimit", "pageLength", "page_limit", "size", "count"}
+func sizes() []string {
+	return []string{"limit", "pageSize", "page_size", "per_page", "perPage", "pageLimit", "pageLength", "page_limit", "size", "count"}
+}
 
 // paginate recognises how a list comes in pages.
 func (a *importing) paginate() {
@@ -63,7 +65,7 @@ func (a *importing) turn(style, at string, sent map[string]node) {
 	if style == "page" && (plain(shapeOf(sent[at]).get("default")) == "0" || firstPage(sent[at]) == 0) {
 		a.pages = append(a.pages, pair{"first", "0"})
 	}
-	if size := firstSent(sent, sizes); size != "" && size != at {
+	if size := firstSent(sent, sizes()); size != "" && size != at {
 		a.paged = append(a.paged, size)
 		a.pages = append(a.pages, a.size(size, sent[size]))
 	}
@@ -95,10 +97,9 @@ func (a *importing) echoed(sent map[string]node) bool {
 		}
 		if page := firstSent(sent, []string{"page"}); page != "" {
 			if slices.ContainsFunc(a.op.bodies(), func(b content) bool { return slices.Contains(b.needs, "page") }) {
-				a.paged = append(a.paged, at) // the service takes one of the two
 				return false
 			}
-			a.paged = append(a.paged, page)
+			a.paged = append(a.paged, page) // the service takes one of the two
 		}
 		a.turn("last_item", at, sent)
 		a.pages = append(a.pages, pair{"next", "item." + name})

@@ -69,13 +69,13 @@ func (p *phrase) read(said []string) {
 	at := &p.object
 	for i, w := range said {
 		switch {
-		case slices.Contains(fillers, w), strings.Trim(w, "0123456789") == "":
+		case isFiller(w):
 		case w == "and" && i+1 < len(said) && verbOf(said[i+1]) != "":
 			p.sends = p.sends || effects()[verbOf(said[i+1])] == "send"
 			p.tidy()
 			return
-		case slices.Contains(prepositions, w) && i > 0 && said[i-1] == "as":
-		case slices.Contains(prepositions, w):
+		case isPreposition(w) && i > 0 && said[i-1] == "as":
+		case isPreposition(w):
 			if i+1 < len(said) && w == "as" && said[i+1] == "per" {
 				w = "by"
 			}
@@ -88,16 +88,21 @@ func (p *phrase) read(said []string) {
 	p.tidy()
 }
 
-var (
-	fillers = []string{
+// isFiller reports whether a word says nothing.
+func isFiller(w string) bool {
+	return slices.Contains([]string{
 		"a", "an", "the", "all", "any", "each", "new", "your", "you", "given", "specific", "individual", "existing", "api", "v1", "v2", "v3", "public",
 		"endpoint", "authenticated", "that", "this", "its", "existent", "now", "be",
-	}
-	prepositions = []string{
+	}, w) || strings.Trim(w, "0123456789") == ""
+}
+
+// isPreposition reports whether a word begins a tail.
+func isPreposition(w string) bool {
+	return slices.Contains([]string{
 		"by", "for", "from", "to", "of", "in", "into", "inside", "within", "on", "with", "via", "at", "as", "per", "between", "about", "using",
 		"during", "under", "based", "where", "if", "when", "which", "whether", "is", "are", "can", "through", "against", "across", "after", "before", "per",
-	}
-)
+	}, w)
+}
 
 // tidy takes out of the object what tells nothing from anything else.
 func (p *phrase) tidy() {

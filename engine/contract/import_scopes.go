@@ -29,7 +29,7 @@ func ReadScopes(data []byte) Scopes {
 		for cell := range strings.SplitSeq(line, "|") {
 			cell = strings.Trim(strings.ReplaceAll(cell, "&nbsp;", " "), " \t\r\n`*")
 			if cell != "" && !requestLine.MatchString(cell) {
-				if scopeWord.MatchString(cell) && strings.ContainsAny(cell, "./:_") {
+				if scope = ""; scopeWord.MatchString(cell) {
 					scope = cell
 				}
 				break

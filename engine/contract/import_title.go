@@ -42,8 +42,9 @@ func requestOf(summary, verb string) string {
 		return ""
 	}
 	does := verbOf(strings.ToLower(strings.TrimRight(said[0], "/&,")))
-	if does == "" && verbOf(strings.Split(strings.ToLower(said[0]), "/")[0]) == "" && !slices.Contains([]string{"bulk", "batch"}, strings.ToLower(said[0])) {
-		return ""
+	unknown := does == "" && verbOf(strings.Split(strings.ToLower(said[0]), "/")[0]) == "" && !slices.Contains([]string{"bulk", "batch"}, strings.ToLower(said[0]))
+	if unknown && verb != "create" {
+		return "" // the name says it better
 	}
 	if does == "get" && verb == "list" {
 		does = "list"
@@ -57,9 +58,12 @@ func requestOf(summary, verb string) string {
 	if does != "" && !strings.ContainsAny(said[0], "/&,") {
 		said[0] = does
 	}
-	out := strings.Join(said, " ")
+	out := byID.ReplaceAllString(strings.Join(said, " "), "")
 	return strings.ToUpper(out[:1]) + out[1:]
 }
+
+// byID is what a title need not say: its inputs do.
+var byID = regexp.MustCompile(` by (its |the )?id$`)
 
 var listOf = regexp.MustCompile(`^(an? |the )?list of `)
 

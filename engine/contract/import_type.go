@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -18,6 +19,10 @@ type typeMaker struct {
 	made    map[string]string // pointer and direction → name
 	open    []string          // the names being made, from the outside in
 	roots   map[string]string // pointer → the name kept for what an operation brings
+	things  map[string]string // pointer → what that is
+	tail    string            // what the schema being made is, without the words that tell it from others
+	known   map[string]string // where the description has it → the name it had the last time
+	named   map[string]string // the same, of this time
 	same    map[string]string // the fields of a type and its direction → its name
 	types   []madeType
 	group   string // the group being written, and
@@ -60,6 +65,9 @@ func (m *typeMaker) typed(s shape, name string, sent bool, depth int) []pair {
 	case "boolean":
 		return kind(value.Boolean)
 	case "array":
+		if m.direct > 0 && !s.get("items").exists() {
+			return kind(value.Any) // a list of lists of nothing is a slip of the generator
+		}
 		return []pair{{"type", "list"}, {"of", m.element(s.items(), name, sent, depth)}}
 	case "object":
 		return m.object(s, name, sent, depth)
@@ -131,10 +139,11 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 		}
 		return kind(value.Any) // written for anything the generator did not understand
 	}
-	names := []string{name, m.context + name}
+	names, tail := []string{name, m.context + name}, m.tail
 	for _, home := range []string{"/schemas/", "/definitions/"} {
 		if _, after, ok := strings.Cut(s.place(), home); ok && !strings.Contains(after, "/") {
-			names = []string{short(typeName(after)), typeName(after), m.group + short(typeName(after)), pascal(after)}
+			tail = short(typeName(after))
+			names = []string{tail, typeName(after), m.group + short(typeName(after)), pascal(after)}
 		}
 	}
 	id := fmt.Sprint(s.place(), sent)
@@ -149,8 +158,23 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 		}
 		return []pair{{"type", made}}
 	}
+	if thing := m.things[s.place()]; thing != "" && !sent {
+		tail = thing
+	}
+	family := kin(s, tail, sent)
+	if twin := m.same[family]; twin != "" && m.made[id] == "" {
+		m.made[id], m.named[shortPlace(s, sent)] = twin, twin
+		return m.object(s, name, sent, depth)
+	}
+	switch before := m.known[shortPlace(s, sent)]; {
+	case before == "":
+	case m.exists(before): // the two were one
+	default:
+		names = []string{before}
+		delete(m.taken, before)
+	}
 	name = m.unused(names, sent)
-	m.made[id] = name
+	m.made[id], m.same[family] = name, name
 	at := len(m.types)
 	m.types = append(m.types, madeType{name: name})
 	outside := m.direct
@@ -158,38 +182,89 @@ func (m *typeMaker) object(s shape, name string, sent bool, depth int) []pair {
 	fields := m.fields(s, name, sent, depth)
 	m.open, m.direct = m.open[:len(m.open)-1], outside
 	m.types[at].fields = fields
-	return []pair{{"type", m.merged(id, name, at, sent)}}
+	m.named[shortPlace(s, sent)] = name
+	return []pair{{"type", name}}
 }
 
-// merged returns the name of a type that has the same fields as the one just
-// made, which is then dropped, else its own name.
-func (m *typeMaker) merged(id, name string, at int, sent bool) string {
-	var b strings.Builder
-	for _, f := range m.types[at].fields {
-		b.WriteString(f.name + flow(f.pairs) + "\n")
-	}
-	key := fmt.Sprint(sent, b.String())
-	twin, ok := m.same[key]
-	if !ok || at != len(m.types)-1 {
-		m.same[key] = name
-		return name
-	}
-	m.types = m.types[:at]
-	delete(m.taken, name)
-	m.made[id] = twin
-	return twin
+// exists reports whether a type of that name is made.
+func (m *typeMaker) exists(name string) bool {
+	return slices.ContainsFunc(m.types, func(t madeType) bool { return t.name == name })
 }
+
+// shortPlace names a schema whatever the file is called that it is in.
+func shortPlace(s shape, sent bool) string {
+	way := "out"
+	if sent {
+		way = "in"
+	}
+	if s.doc == nil {
+		return way
+	}
+	return strings.ReplaceAll(s.at, " ", "%20") + " " + way
+}
+
+// kin is what a type is made of and what it is called without the words that
+// tell it from others: two types of one kin are one.
+func kin(s shape, tail string, sent bool) string {
+	var b strings.Builder
+	fmt.Fprint(&b, tail, sent)
+	trace(&b, s, 0)
+	return b.String()
+}
+
+// trace writes down what a schema is made of.
+func trace(b *strings.Builder, s shape, depth int) {
+	fmt.Fprint(b, s.types, s.format, s.enum)
+	if depth > 8 {
+		b.WriteString(s.place())
+		return
+	}
+	for _, name := range s.names {
+		fmt.Fprint(b, "{", name, slices.Contains(s.needs, name), s.props[name].yes("readOnly"))
+		trace(b, shapeOf(s.props[name]), depth+1)
+		b.WriteString("}")
+	}
+	if slices.Contains(s.types, "array") {
+		b.WriteString("[")
+		trace(b, s.items(), depth+1)
+		b.WriteString("]")
+	}
+	for _, one := range s.any {
+		b.WriteString("|")
+		trace(b, one, depth+1)
+	}
+	if extra := s.get("additionalProperties"); len(extra.keys()) > 0 {
+		b.WriteString("*")
+		trace(b, shapeOf(extra), depth+1)
+	}
+}
+
+// within returns the name of a type in another one.
+func within(parent, prop string) string {
+	outer, inner := strings.TrimSuffix(parent, "Input"), pascal(prop)
+	if strings.HasSuffix(outer, inner) {
+		return outer
+	}
+	return outer + inner
+}
+
+// one returns a name for one of what a word names many of.
+func one(word string) string { return pascal(singular(snake(word))) }
 
 // reserve keeps the first free one of some names for the type of a schema that
 // an operation brings.
-func (m *typeMaker) reserve(s shape, names []string) {
+func (m *typeMaker) reserve(s shape, names []string, thing string) {
 	place := s.place()
+	if before := m.known[shortPlace(s, false)]; before != "" {
+		m.things[place] = cmp.Or(m.things[place], thing)
+		return
+	}
 	if place == "" || len(s.names) == 0 || !slices.Equal(s.types, []string{"object"}) || m.roots[place] != "" {
 		return
 	}
 	for _, name := range names {
 		if _, reserved := value.KindOf(name); name != "" && !reserved && !m.taken[name] {
-			m.roots[place], m.taken[name] = name, true
+			m.roots[place], m.things[place], m.taken[name] = name, thing, true
 			return
 		}
 	}
@@ -239,7 +314,8 @@ func (m *typeMaker) fields(s shape, name string, sent bool, depth int) []field {
 		}
 		f := field{name: fieldName(prop, s, sent, names)}
 		p := shapeOf(s.props[prop])
-		f.pairs = m.typed(p, name+pascal(prop), sent, depth+1)
+		m.tail = one(prop)
+		f.pairs = m.typed(p, within(name, prop), sent, depth+1)
 		if f.name != prop {
 			f.pairs = append(f.pairs, pair{"from", scalar(prop)})
 			if strings.ContainsAny(prop, ". ") || sent {

@@ -148,6 +148,10 @@ func (d *Description) dangling(own []*document) {
 				return
 			}
 			told[ref] = true
+			if doc.follow(ref).exists() {
+				d.complain(doc.path, "K111", "what refers to it is taken as unknown", "the reference %q leads in a circle", ref)
+				return
+			}
 			d.complain(doc.path, "K110", "what refers to it is taken as unknown", "the reference %q leads nowhere", ref)
 		})
 	}

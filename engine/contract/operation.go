@@ -94,6 +94,8 @@ func (o *operation) scopes() [][]string {
 		for _, scheme := range block.keys() {
 			all = append(all, block.get(scheme).texts()...)
 		}
+		// Slack calls it so where a method needs none.
+		all = slices.DeleteFunc(all, func(scope string) bool { return scope == "none" })
 		if len(all) > 0 {
 			slices.Sort(all)
 			out = append(out, slices.Compact(all))

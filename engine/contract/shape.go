@@ -68,7 +68,9 @@ func (s *shape) simple() {
 			s.types = append(s.types, t)
 		}
 	}
-	s.format = n.text("format")
+	if s.format = n.text("format"); n.text("type") == "file" { // of Swagger 2
+		s.types, s.format = []string{"string"}, "binary"
+	}
 	s.enum = words(n.get("enum"))
 	if c := n.get("const"); c.exists() && len(s.enum) == 0 {
 		if t, ok := c.v.(string); ok {

@@ -272,7 +272,7 @@ func withTexts(src program.Sources, texts map[string][]byte) program.Sources {
 		}
 		return files
 	}
-	out := program.Sources{Connectors: map[string][]program.File{}, Flows: changed(src.Flows)}
+	out := program.Sources{Connectors: map[string][]program.File{}, Flows: changed(src.Flows), AsNeeded: src.AsNeeded}
 	for id, files := range src.Connectors {
 		out.Connectors[id] = changed(files)
 	}

@@ -23,6 +23,7 @@
 //	full_linux_test.go a full disk
 //	answer_test.go     bad answers and bad networks
 //	webhook_test.go    forged, malformed and repeated deliveries
+//	subscribe_test.go  services that are told by calls where to deliver
 //
 // The flag -fault.rounds says how often the engine is killed, -fault.seed
 // repeats the moments of an earlier run as far as the machine allows.

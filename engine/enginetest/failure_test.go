@@ -23,7 +23,7 @@ triggers:
 steps:
   - id: page
     action: qwilr.get_page
-    with: { pageId: nowhere }
+    with: { pageId: 6ee0f841f3cc8900090dffff }
 `,
 		"alert": `flow: 1
 triggers:

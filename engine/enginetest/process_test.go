@@ -21,6 +21,9 @@ import (
 // workspace that it names.
 const serveVariable = "ENGINETEST_SERVE"
 
+// publicVariable gives such an engine a public address.
+const publicVariable = "ENGINETEST_PUBLIC_URL"
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(serveVariable); dir != "" {
 		os.Exit(beEngine(dir))
@@ -42,7 +45,9 @@ func beEngine(dir string) int {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	e, err := engine.Open(ctx, options(dir, os.Stderr))
+	opt := options(dir, os.Stderr)
+	opt.PublicURL = os.Getenv(publicVariable)
+	e, err := engine.Open(ctx, opt)
 	if err == nil {
 		err = e.Serve(ctx, func(people, vendors, token string) {
 			_ = json.NewEncoder(os.Stdout).Encode(reach{people, vendors, token})

@@ -28,10 +28,31 @@ func inputs(a *program.Action, route *routers.Route, needed bool, turn int) map[
 			out[in.Name] = inputValue(in.Field, describedAt(route, in.Place), turn)
 		}
 	}
+	if first := firstOfBody(a); needed && first != nil && out[first.Name] == nil && asksForSomething(route) {
+		out[first.Name] = inputValue(first.Field, describedAt(route, first.Place), turn)
+	}
 	if a.Output.List {
 		out["limit"] = 1
 	}
 	return out
+}
+
+// firstOfBody returns the first input that goes into the body, nil for none.
+func firstOfBody(a *program.Action) *program.Input {
+	if i := slices.IndexFunc(a.Input, func(in *program.Input) bool { return in.Place.In == program.InBody }); i >= 0 {
+		return a.Input[i]
+	}
+	return nil
+}
+
+// asksForSomething reports whether the description wants a body that is not
+// empty, whatever stands in it.
+func asksForSomething(route *routers.Route) bool {
+	if route == nil || route.Operation.RequestBody == nil {
+		return false
+	}
+	json := route.Operation.RequestBody.Value.Content["application/json"]
+	return json != nil && json.Schema != nil && json.Schema.Value.MinProps > 0
 }
 
 // describedAt returns what the description says of the place an input goes to.

@@ -52,7 +52,7 @@ func TestEveryActionInTheSandbox(t *testing.T) {
 	}
 	t.Cleanup(credentials.Close)
 	for _, id := range slices.Sorted(maps.Keys(set.Connectors)) {
-		for _, a := range set.Connectors[id].Actions {
+		for _, a := range set.Connectors[id].Actions() {
 			if a.Transport == program.HTTP {
 				t.Run(a.ID, func(t *testing.T) { playOnce(t, credentials, a) })
 			}

@@ -81,6 +81,7 @@ func wants() map[string]*value.Type {
 		"boolean":        value.Of(value.Boolean),
 		"string":         value.Of(value.String),
 		"integer":        value.Of(value.Integer),
+		"date":           value.Of(value.Date),
 		"datetime":       value.Of(value.Datetime),
 		"list of string": value.ListOf(value.Of(value.String)),
 		"status":         {Kind: value.Enum, Values: []string{"draft", "live"}},

@@ -34,6 +34,7 @@ func textFunctions() []function {
 		{name: "repeat", params: []param{s, wholeParam("times")}, result: "string", help: "writes the text so many times", example: `repeat("ab", 2) → "abab"`, run: runRepeat},
 		{name: "split", params: []param{s, sep, wholeParam("most").orNot()}, result: "list of string", help: "cuts the text at each separator", example: `split("a,b", ",") → ["a", "b"]`, run: runSplit},
 		{name: "string", params: []param{anyParam("value")}, result: "string", help: "makes text of a value", example: `string(12.5) → "12.5"`, deep: true, run: runString},
+		{name: "bytes", params: []param{anyParam("value")}, result: "integer", help: "is how many bytes a text or a file has", example: `bytes("né") → 3`, run: runBytes},
 		{name: "html", params: []param{s}, result: "string", help: "makes text safe inside HTML", example: `html("a < b") → "a &lt; b"`, run: onText(html.EscapeString)},
 		{name: "mrkdwn", params: []param{s}, result: "string", help: "makes text safe inside a Slack message", example: `mrkdwn("<!channel>") → "&lt;!channel&gt;"`, run: onText(escapeSlack)},
 		{name: "sha256", params: []param{s}, result: "string", help: "is the SHA-256 of the text, in hexadecimal", example: `sha256("abc") → "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`, run: onText(sha256Hex)},
@@ -70,6 +71,18 @@ func runTrim(_ *state, args []any) (any, error) {
 		return strings.TrimSpace(args[0].(string)), nil
 	}
 	return strings.Trim(args[0].(string), args[1].(string)), nil
+}
+
+// runBytes counts what goes over the wire, where len counts characters.
+func runBytes(_ *state, args []any) (any, error) {
+	switch v := args[0].(type) {
+	case string:
+		return len(v), nil
+	case value.File:
+		return len(v.Data), nil
+	default:
+		return nil, errors.New("bytes counts those of a text or a file")
+	}
 }
 
 // runIndex counts in characters, as len and slices do.

@@ -88,6 +88,8 @@ func convertHint(shown string, t, want *value.Type) string {
 		return fmt.Sprintf("first(%s) takes the first item, join(%s, \", \") writes all", shown, shown)
 	case want.Kind == value.String && t.Kind != value.FileKind:
 		return fmt.Sprintf("string(%s) makes text of it", shown)
+	case want.Kind == value.Date && (t.Kind == value.Datetime || t.Kind == value.Time):
+		return fmt.Sprintf("format_date(%s, \"date\") makes a date of it", shown)
 	case want.Kind == value.Integer && t.Kind == value.Number:
 		return fmt.Sprintf("round(%s) makes a whole number of it", shown)
 	case want.Kind == value.Integer && isText(t):

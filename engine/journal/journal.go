@@ -178,6 +178,15 @@ type Cursor struct {
 	Value any
 }
 
+// Account is an account at a service that the sign-in of a connection serves
+// beside others.
+type Account struct {
+	Connection string // the one that signed in
+	ID, Name   string
+	Seen       time.Time // when it was first known
+	Retired    time.Time // when it left; zero while it is there
+}
+
 // Progress is what a worker writes about a run: events to append and what
 // the run is then. It is refused as a whole if Epoch is not the run's.
 type Progress struct {
@@ -193,10 +202,11 @@ type Progress struct {
 
 // Filter chooses runs.
 type Filter struct {
-	Flow   string
-	Status Status
-	Before int64 // ids below this one; 0 for the newest
-	Limit  int   // 0 means 50
+	Flow       string
+	Status     Status
+	Connection string // the one the event came through
+	Before     int64  // ids below this one; 0 for the newest
+	Limit      int    // 0 means 50
 }
 
 // Lease is the right to work on a run, as it was claimed.

@@ -29,6 +29,10 @@ type Sources struct {
 	Connectors map[string][]File
 	// Flows are the files of the folder flows: flows, tables, connections.
 	Flows []File
+	// AsNeeded are the connectors that were checked before: built in, or stored
+	// with a version of a flow. Of those only what is used is read; all others
+	// are checked whole, so that their authors see what is wrong at once.
+	AsNeeded map[string]bool
 }
 
 // Options of a [Build].
@@ -54,14 +58,19 @@ type Role struct {
 
 // Set is a checked workspace: everything in it that is sound.
 type Set struct {
+	// Connectors are those that were checked: of the ones that are read as
+	// needed, those that a connection or a flow names. [Set.Connector] has all.
 	Connectors  map[string]*Connector
 	Connections map[string]*Connection
 	Tables      map[string]*TableShape
 	Flows       map[string]*Flow
 	Findings    diag.List
+	members     map[string][]*Connection // by the connection that signed in
 	// Broken are the ids of the flows that have errors, or need something that
 	// has: of those, the finding stands where the error is.
 	Broken []string
+
+	unread *unread
 }
 
 // Build checks a workspace. The findings are sorted; what has errors is left
@@ -69,7 +78,7 @@ type Set struct {
 // out where their line allows them.
 func Build(src Sources, opt Options) *Set {
 	b := &builder{
-		opt: opt,
+		src: src, opt: opt, noted: map[*group]bool{},
 		set: &Set{
 			Connectors:  map[string]*Connector{},
 			Connections: map[string]*Connection{},
@@ -80,7 +89,9 @@ func Build(src Sources, opt Options) *Set {
 		unsound: unsound{connectors: map[string]bool{}, connections: map[string]string{}, tables: map[string]bool{}, flows: map[string]bool{}},
 	}
 	for _, id := range slices.Sorted(maps.Keys(src.Connectors)) {
-		b.connector(id, src.Connectors[id])
+		if !src.AsNeeded[id] || opt.Sandbox {
+			b.connector(id)
+		}
 	}
 	b.files(src.Flows)
 	b.connections()
@@ -91,6 +102,7 @@ func Build(src Sources, opt Options) *Set {
 		b.flow(id)
 	}
 	maps.Copy(b.set.Connections, b.played)
+	b.set.unread = b.unread()
 	slices.Sort(b.set.Broken)
 	b.set.Broken = slices.Compact(b.set.Broken)
 	b.set.Findings = withoutAllowed(b.set.Findings, src)
@@ -100,8 +112,10 @@ func Build(src Sources, opt Options) *Set {
 
 // builder holds what has been read so far while a workspace is checked.
 type builder struct {
-	opt Options
-	set *Set
+	src   Sources
+	opt   Options
+	set   *Set
+	noted map[*group]bool // whose findings have been told
 
 	written []*connectionsFile
 	named   map[string]diag.Pos // where each connection of these files stands

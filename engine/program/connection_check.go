@@ -39,6 +39,9 @@ func (b *builder) connections() {
 	}
 	for name, c := range b.set.Connections {
 		made := SandboxConnection(c.Connector)
+		if c.IsAgency() {
+			made = sandboxConnection(c.Connector, c.Auth)
+		}
 		made.Name = name
 		maps.Copy(made.Fields, c.Fields)
 		b.set.Connections[name] = made
@@ -49,11 +52,20 @@ func (b *builder) connections() {
 // examples of the connector's fields. Its secrets are "sandbox-" and the name
 // of the field.
 func SandboxConnection(k *Connector) *Connection {
-	c := &Connection{Name: k.ID, Connector: k, Fields: map[string]any{}, Secrets: map[string]SecretRef{}, Sandbox: true}
-	inputs := k.Fields
+	var first *Auth
 	if len(k.Auths) > 0 {
-		c.Auth = k.Auths[0]
-		inputs = slices.Concat(inputs, c.Auth.Fields)
+		first = k.Auths[0]
+	}
+	return sandboxConnection(k, first)
+}
+
+// sandboxConnection returns a connection to the played service by one of the
+// ways in. One that serves many accounts is none of them itself.
+func sandboxConnection(k *Connector, auth *Auth) *Connection {
+	c := &Connection{Name: k.ID, Connector: k, Auth: auth, Fields: map[string]any{}, Secrets: map[string]SecretRef{}, Sandbox: true}
+	inputs := k.Fields
+	if auth != nil {
+		inputs = slices.Concat(inputs, auth.Fields)
 	}
 	if k.Webhooks != nil {
 		inputs = slices.Concat(inputs, k.Webhooks.Fields)
@@ -69,6 +81,9 @@ func SandboxConnection(k *Connector) *Connection {
 		default:
 			c.Fields[in.Name] = exampleOf(in.Type, in.Name)
 		}
+	}
+	if c.IsAgency() {
+		delete(c.Fields, auth.Members.Field)
 	}
 	return c
 }
@@ -111,10 +126,10 @@ func (c *connectionCheck) check() *Connection {
 		return nil
 	}
 	c.b.named[s.Name.Value] = s.Name.Pos
-	k, ok := c.b.set.Connectors[s.Connector.Value]
-	if !ok {
+	k := c.b.connector(s.Connector.Value)
+	if k == nil {
 		if s.Connector.Given() && !c.b.unsound.connectors[s.Connector.Value] {
-			c.choice(misnamed(s.Connector, "F203", "connector", "is not a connector", slices.Sorted(maps.Keys(c.b.set.Connectors))), never)
+			c.choice(misnamed(s.Connector, "F203", "connector", "is not a connector", c.b.connectorIDs()), never)
 		}
 		c.follow()
 		return nil
@@ -128,6 +143,9 @@ func (c *connectionCheck) check() *Connection {
 		return nil
 	}
 	c.fields(made, k)
+	if made.Auth.Type != AuthNone && made.BaseURL == "" && slices.Contains(k.Hosts, "*") {
+		c.hinted(c.spec.Name, "F256", "add  base_url: https://api.example.com", "the connection %q does not say at which host it signs in", made.Name)
+	}
 	return made
 }
 
@@ -166,6 +184,10 @@ func (c *connectionCheck) givesAll(a *Auth) bool {
 
 func (c *connectionCheck) fields(made *Connection, k *Connector) {
 	inputs := slices.Concat(k.Fields, made.Auth.Fields)
+	if made.IsAgency() {
+		// Each account fills this one with its own id.
+		inputs = slices.DeleteFunc(inputs, func(in *Input) bool { return in.Name == made.Auth.Members.Field })
+	}
 	if k.Webhooks != nil {
 		for _, in := range k.Webhooks.Fields {
 			// A connection that only makes calls needs nothing for webhooks.

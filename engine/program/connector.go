@@ -1,6 +1,10 @@
 package program
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/diag"
@@ -8,7 +12,8 @@ import (
 	"patchbay/engine/value"
 )
 
-// Connector is a checked connector. It is immutable.
+// Connector is a checked connector. What it tells never changes; its groups may
+// be read only when they are asked for.
 type Connector struct {
 	ID, Name, Docs, Help string
 	// Hash is the content hash of the YAML files, Sum that of all files.
@@ -24,43 +29,17 @@ type Connector struct {
 	Test     *Test    // how a connection is tried, nil for none
 	Limits   []*Limit
 	Errors   []*ErrorRule
-	Types    map[string]*value.Type // "ContactEvent" of connector.yaml, "contacts.Contact" of a group
-	Actions  []*Action              // in the order of the files
-	Triggers []*Trigger
 	Webhooks *Webhooks // nil where the vendor delivers none
-	Sandbox  *Sandbox  // nil where nothing is said
+	// SandboxError is the form of the played vendor's errors, over status,
+	// message and class; nil for {"message": …}.
+	SandboxError *Value
 
 	// Files are the fixtures and keys of the connector's folder, by their
 	// path inside it.
 	Files map[string][]byte
 
-	byName   map[string]*Action // nil for a connector that was not built from files
-	warnings diag.List          // told again by every Build that takes the connector over
-}
-
-// Action returns the action of that name inside the connector, such as
-// "social.list_tags".
-func (c *Connector) Action(name string) (*Action, bool) {
-	if c.byName != nil {
-		a, ok := c.byName[name]
-		return a, ok
-	}
-	for _, a := range c.Actions {
-		if a.Name == name {
-			return a, true
-		}
-	}
-	return nil, false
-}
-
-// Trigger returns the trigger of that name inside the connector.
-func (c *Connector) Trigger(name string) (*Trigger, bool) {
-	for _, t := range c.Triggers {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return nil, false
+	own    *group // what connector.yaml says; nil for a connector that was not built from files
+	groups *groups
 }
 
 // Auth returns the way in of that name.
@@ -73,18 +52,14 @@ func (c *Connector) Auth(name string) (*Auth, bool) {
 	return nil, false
 }
 
-// NeedsConnection reports whether actions need a connection: false if the only
-// way in is none and there is nothing to fill in.
+// NeedsConnection reports whether actions need a connection: false if one of
+// the ways in is none and there is nothing to fill in.
 func (c *Connector) NeedsConnection() bool {
 	if len(c.Fields) > 0 {
 		return true
 	}
-	for _, a := range c.Auths {
-		if a.Type != AuthNone {
-			return true
-		}
-	}
-	return false
+	open := func(a *Auth) bool { return a.Type == AuthNone }
+	return len(c.Auths) > 0 && !slices.ContainsFunc(c.Auths, open)
 }
 
 // AuthType is the form of a way in.
@@ -110,6 +85,7 @@ type Auth struct {
 	// `connection`, which here holds the secret fields too, as text.
 	Token, Username, Password, Value *Value
 	Header, Query                    string // where an api_key goes
+	Path                             string // or the {name} in the path of a request that it fills
 
 	AuthorizeURL, TokenURL       string
 	AuthorizeParams, TokenParams map[string]string
@@ -119,9 +95,46 @@ type Auth struct {
 	PKCE                         bool
 	ClientAuthHeader             bool // client id and secret in the Authorization header instead of the body
 
+	Members *Members // the accounts that one sign-in serves, nil where it serves one
+
 	Rotates      bool          // every refresh brings a new refresh token
 	BeforeExpiry time.Duration // how long before its end a token is renewed
 	Grace        time.Duration // how long an old refresh token still works after its first use
+}
+
+// Serves reports whether the way in can authorize an action: a key that stands
+// in the path of requests serves those alone, and they take no other.
+func (a *Auth) Serves(action *Action) bool {
+	if a != nil && a.Path != "" {
+		return strings.Contains(action.Path, "{"+a.Path+"}")
+	}
+	return !slices.ContainsFunc(action.Connector.Auths, func(other *Auth) bool {
+		return other.Path != "" && strings.Contains(action.Path, "{"+other.Path+"}")
+	})
+}
+
+// Reach says, of a way in that does not serve an action, what it does serve, or
+// which one the action needs.
+func (a *Auth) Reach(action *Action) string {
+	own := "it does not sign in"
+	if a != nil && a.Type != AuthNone {
+		own = fmt.Sprintf("it signs in with %q", a.Label)
+	}
+	var names []string
+	if a != nil && a.Path != "" {
+		for _, other := range action.Connector.Actions() {
+			if a.Serves(other) {
+				names = append(names, other.Name)
+			}
+		}
+		return own + ", which is good for nothing but " + strings.Join(names, ", ")
+	}
+	for _, other := range action.Connector.Auths {
+		if other.Serves(action) {
+			names = append(names, strconv.Quote(other.Label))
+		}
+	}
+	return own + ", and the action needs " + strings.Join(names, " or ")
 }
 
 // Test is the call that shows whether a connection works.
@@ -146,6 +159,10 @@ type ErrorRule struct {
 	Message []string // where the vendor's sentence is, as a path from the root of the answer; nil for the usual places
 }
 
+// ClassNone is the class of a rule for answers that are no errors, whatever
+// the rules after it say.
+const ClassNone value.Class = "none"
+
 // Effect says what an action does to the service.
 type Effect string
 
@@ -162,8 +179,12 @@ const (
 type Repeat struct {
 	Safe   bool   // the second one changes nothing
 	Header string // the header that carries a key by which the vendor knows a repeat, "" for none
+	Part   string // the part of a multipart body that carries such a key behind each file, "" for none
 	For    time.Duration
 }
+
+// Keyed reports whether the vendor knows a repeat by a key.
+func (r Repeat) Keyed() bool { return r.Header != "" || r.Part != "" }
 
 // Transport says by what an action reaches its service.
 type Transport string
@@ -189,9 +210,11 @@ type Action struct {
 	Scopes     []string
 	Deprecated string
 
+	Before    []*Before // what is asked first, in this order
 	Transport Transport
-	Method    string // HTTP method; of the others: send, upsert, append, find, delete
-	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input holds the whole address
+	Method    string // HTTP method; of the others: send, send_each, upsert, append, find, delete
+	Host      string // "" for that of the connection
+	Path      string // "/contacts/{contactId}/tags"; "{url}" where an input or an earlier answer holds the whole address
 	Headers   []Header
 	Send      []Send
 	Input     []*Input
@@ -203,6 +226,8 @@ type Action struct {
 
 	Pos     diag.Pos     // where the action stands in its file
 	Differs []Difference // from the vendor's description, on purpose
+
+	group *group // kept as long as one of its actions is
 }
 
 // Difference is a departure from the vendor's description, and the reason.
@@ -232,16 +257,25 @@ func (a *Action) InputType() *value.Type {
 // whether the first one arrived.
 func (a *Action) Repeatable() bool { return a.Effect == EffectRead || a.Repeat.Safe }
 
+// Before is a request that an action makes before its own. Its answer is what
+// later ones see as before.<id>, with status, headers and body.
+type Before struct {
+	ID string
+	// Action is the request by itself: a read without inputs and output, in
+	// whose expressions stand the inputs of the action it belongs to.
+	Action *Action
+}
+
 // Header is one header of a request.
 type Header struct {
 	Name  string
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // Send is a value that goes out with every request of an action.
 type Send struct {
 	Place Place
-	Value *Value // over input and connection
+	Value *Value // over input, connection and before
 }
 
 // In is the part of a request a value goes into.
@@ -255,6 +289,7 @@ const (
 	InHeader    In = "header"
 	InForm      In = "form"
 	InMultipart In = "multipart"
+	InNowhere   In = "nowhere" // only expressions look at it
 )
 
 // Place is where in a request a value goes.
@@ -289,7 +324,8 @@ type Output struct {
 	Type *value.Type // of one record; nil if there is none
 	List bool
 	// At is where the record or the list lies in the answer, from the root
-	// {status, headers, body}.
+	// {status, headers, body}; or [FromInput] and the name of an input that
+	// holds the path inside the body.
 	At            []string
 	MayBeMissing  bool
 	NotFoundIsNil bool
@@ -355,24 +391,55 @@ type Trigger struct {
 
 	Webhook bool
 	Match   *expr.Code // over body and headers; nil matches every delivery
+	Event   string     // the vendor's name of what is delivered, "" where nobody subscribes to it
+	// Same are the fields of an event, as paths, by which two are known to be
+	// one; nil where the delivery says so.
+	Same [][]string
 
-	Poll  *Poll // of a polling trigger
+	// Poll is how a polling trigger looks for news, and how a webhook catches
+	// up; nil for a webhook that does not.
+	Poll  *Poll
 	Input []*Input
+
+	group *group // kept as long as one of its triggers is
 }
 
 // Poll is how a polling trigger looks for news.
 type Poll struct {
-	Action  *Action
-	With    *Value // over connection, input and cursor
-	Every   time.Duration
-	ItemID  []string // in the mapped item
-	Changed []string // nil: only new items fire
+	Action *Action
+	With   *Value // over connection, input and cursor
+	Every  time.Duration
+	// ItemID and Changed are paths in the mapped item, or [FromInput] and the
+	// name of an input that holds the path. Without Changed only new items fire.
+	// ItemID is nil where Event is given.
+	ItemID, Changed []string
+	// Event makes the event of a webhook of an item, over item; nil where the
+	// item is the event.
+	Event *Value
+}
+
+// FromInput begins a path that an input of the action or trigger holds, in
+// place of a path that stands in the connector: item_id: input.id.
+const FromInput = "input"
+
+// PathFrom returns a path, read from the inputs where they hold it: without
+// the words in front that every such path has, nil where it was left out.
+func PathFrom(path []string, inputs map[string]any, front ...string) []string {
+	if len(path) != 2 || path[0] != FromInput {
+		return path
+	}
+	text, _ := inputs[path[1]].(string)
+	found := value.SplitPath(strings.TrimSpace(text))
+	if len(found) > 0 && slices.Contains(front, found[0]) {
+		found = found[1:]
+	}
+	return found
 }
 
 // Webhooks is how a vendor delivers.
 type Webhooks struct {
-	InVendorConsole bool
-	Connection      []string // whose event it is; nil: each connection has an address of its own
+	Subscribe       *Subscribe // nil where people enter the address at the vendor
+	Connection      []string   // whose event it is; nil: each connection has an address of its own
 	EventID         []string
 	Fields          []*Input // of a connection, needed to verify
 	Verify          []*Verify
@@ -382,6 +449,25 @@ type Webhooks struct {
 	AckStatus       int
 	ChallengeWhen   *expr.Code
 	ChallengeAnswer []string
+}
+
+// Subscribe is how the vendor is told, by calls, where to deliver which events.
+type Subscribe struct {
+	All        bool     // one subscription for all events, else one for each
+	Ways       []string // the ways in by which one may subscribe, nil for all
+	On, Off    *Action
+	OnWith     *Value         // over address, secret, events, and event unless All
+	OffWith    *Value         // over kept.id
+	KeepID     []string       // in the output of On
+	KeepSecret []string       // nil unless the vendor chooses the secret
+	List       *SubscribeList // nil where they cannot be seen
+}
+
+// SubscribeList is how the subscriptions there are can be seen.
+type SubscribeList struct {
+	Action              *Action
+	With                *Value
+	ID, Address, Events []string // in an item; Events leads to a text or a list
 }
 
 // Verify is one way a delivery proves where it comes from.
@@ -395,13 +481,6 @@ type Verify struct {
 	Base64    bool   // else hex
 	Secret    string // the field of the connection
 	PublicKey []byte // PEM
-}
-
-// Sandbox is how the vendor is played.
-type Sandbox struct {
-	Stores  map[string]*SandboxStore  // by name
-	Actions map[string]*SandboxAction // by action name
-	Error   *Value                    // over status, message, class; nil for {"message": …}
 }
 
 // SandboxStore is what the played vendor has at first.

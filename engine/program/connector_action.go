@@ -2,11 +2,9 @@ package program
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
-	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
@@ -19,13 +17,9 @@ func (c *connectorCheck) actions() {
 		headers = c.main.API.Headers
 	}
 	for _, a := range c.part.Actions {
-		name := grouped(c.part, a.Name.Value)
-		if _, ok := c.made.Action(name); ok {
-			continue // of two files of one group one has the wrong name, which has been told
-		}
-		action := c.action(name, a, slices.Concat(headers, c.part.Headers, a.Headers))
-		c.made.byName[name] = action
-		c.made.Actions = append(c.made.Actions, action)
+		action := c.action(grouped(c.part, a.Name.Value), a, slices.Concat(headers, c.part.Headers))
+		c.into.byName[action.Name] = action
+		c.into.actions = append(c.into.actions, action)
 	}
 }
 
@@ -37,25 +31,27 @@ func grouped(part *spec.Connector, name string) string {
 	return name
 }
 
+// action checks one action. headers are those of the connector and the group.
 func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entry) *Action {
 	made := &Action{
 		Connector: c.made, ID: c.made.ID + "." + name, Name: name,
 		Title: cmp.Or(a.Title.Value, strings.ReplaceAll(a.Name.Value, "_", " ")), Help: a.Help.Value, Docs: a.Docs.Value,
 		Effect: Effect(a.Effect.Value), Scopes: texts(a.Scopes), Deprecated: a.Deprecated.Value,
 		Limits: c.limits(a.Limits), Errors: c.errorRules(a.Errors), Timeout: c.duration(a.Timeout),
-		Pos: a.Name.Pos,
+		Pos: a.Name.Pos, group: c.into,
 	}
 	for _, e := range a.Differs {
 		made.Differs = append(made.Differs, Difference{What: e.Key.Value, Reason: e.Value.Text.Value, Pos: e.Key.Pos})
 	}
-	c.repeat(a, made)
 	c.request(a, made)
 	made.Input = c.types.inputs(a.Input, c.connection)
+	c.repeat(a, made)
 	scope := c.connection.With(value.Field{Name: "input", Type: c.inputScope(made.Input)})
-	made.Headers = c.headers(headers, scope)
+	scope = c.before(a, made, headers, scope)
+	made.Headers = c.headers(slices.Concat(headers, a.Headers), scope)
 	made.Send = c.send(a.Send, scope)
-	c.places(a, made)
-	made.Output = c.output(a.Output)
+	c.places(a, made, "declare it:  input: { %s: { type: string } }")
+	made.Output = c.output(a.Output, made.Input)
 	if a.Paginate != nil {
 		made.Paginate = c.paginate(a, made)
 	}
@@ -78,42 +74,35 @@ func (c *connectorCheck) repeat(a *spec.Action, made *Action) {
 		made.Repeat.Safe = true
 	case a.Repeat == nil: // the parser has told that it is missing
 	case a.Repeat.Key.Given():
-		made.Repeat.Header, made.Repeat.For = a.Repeat.Key.Value, c.duration(a.Repeat.For)
+		c.repeatKey(a.Repeat, made)
 	default:
 		made.Repeat.Safe = a.Repeat.Word.Value == "safe"
 	}
 }
 
-var (
-	httpRequest = regexp.MustCompile(`^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|\{method\}) (/\S*|\{url\})$`)
-	inBraces    = regexp.MustCompile(`\{([^{}]*)\}`)
-)
+// repeatKey checks where the key goes by which the vendor knows a repeat: a
+// header, or a part behind each file of a multipart body.
+func (c *connectorCheck) repeatKey(r *spec.Repeat, made *Action) {
+	made.Repeat.Header, made.Repeat.For = r.Key.Value, c.duration(r.For)
+	part, inBody := strings.CutPrefix(r.Key.Value, string(InMultipart)+".")
+	if !inBody {
+		return
+	}
+	made.Repeat.Header, made.Repeat.Part = "", part
+	if !slices.ContainsFunc(made.Input, (*Input).sendsFiles) {
+		c.hinted(r.Key, "C224", "an input such as  files: { type: list, of: file, send_as: multipart.files }",
+			"the key goes behind each file of the request, and no input is a file in a multipart body")
+	}
+}
 
-func (c *connectorCheck) request(a *spec.Action, made *Action) {
-	made.Transport = HTTP
-	switch word, rest, _ := strings.Cut(a.Request.Value, " "); {
-	case !a.Request.Given():
-		return
-	case word == "smtp" && rest == "send":
-		made.Transport, made.Method = SMTP, rest
-		return
-	case word == "table" && slices.Contains([]string{"upsert", "append", "find", "delete"}, rest):
-		made.Transport, made.Method = Table, rest
-		return
+// sendsFiles reports whether an input brings a file, or several, into a
+// multipart body.
+func (in *Input) sendsFiles() bool {
+	t := in.Type
+	if t.Kind == value.List && t.Elem != nil {
+		t = t.Elem
 	}
-	m := httpRequest.FindStringSubmatch(a.Request.Value)
-	if m == nil {
-		c.hinted(a.Request, "C211", "a method and a path, as in GET /contacts/{contactId}; or smtp send, table upsert|append|find|delete",
-			"%q is not a request", a.Request.Value)
-		return
-	}
-	made.Method, made.Path = m[1], m[2]
-	if made.Path == "{url}" && !slices.Contains(c.made.Hosts, "*") {
-		c.hinted(a.Request, "C212", `api: { hosts: ["*"] } in connector.yaml`, "a whole address from an input needs a connector that may talk to every host")
-	}
-	if c.made.BaseURL == "" && made.Path != "{url}" {
-		c.hinted(a.Request, "C213", "api: { base_url: https://api.example.com } in connector.yaml", "the connector has no base_url, so nobody knows at which host %s is", made.Path)
-	}
+	return in.Place.In == InMultipart && t.Kind == value.FileKind
 }
 
 // headers merges the headers of connector, group and action: the nearer wins.
@@ -145,92 +134,8 @@ func (c *connectorCheck) send(entries []spec.Entry, scope *expr.Scope) []Send {
 	return out
 }
 
-// place reads where a value goes, such as query.skip or body.results.id. The
-// entries of a map can be spread over query.*, form.*, multipart.* and
-// header.*; body and body.* are the body as a whole.
-func (r *report) place(t spec.Text) Place {
-	word, rest, _ := strings.Cut(t.Value, ".")
-	in := In(word)
-	switch in {
-	case InBody:
-		return Place{In: in, Path: value.SplitPath(rest)}
-	case InQuery, InHeader, InForm, InMultipart:
-		if rest != "" {
-			return Place{In: in, Path: []string{rest}}
-		}
-	case InPath:
-		if rest != "" && rest != "*" {
-			return Place{In: in, Path: []string{rest}}
-		}
-	default:
-	}
-	r.hinted(t, "C220", "places: path.x, query.x, query.*, body, body.a.b, header.X, header.*, form.x, multipart.x", "%q is not a place in a request", t.Value)
-	return Place{In: InBody, Path: []string{t.Value}}
-}
-
-// spread reports whether the entries of a map go to the place, each under its
-// own name.
-func (p Place) spread() bool { return p.In != InBody && len(p.Path) == 1 && p.Path[0] == "*" }
-
-// places gives every input the place it goes to, and checks that the path of
-// the request has an input for each of its braces.
-func (c *connectorCheck) places(a *spec.Action, made *Action) {
-	if made.Transport != HTTP || made.Method == "" {
-		return
-	}
-	inPath := map[string]bool{}
-	braces := inBraces.FindAllStringSubmatchIndex(a.Request.Value, -1)
-	for _, m := range braces {
-		inPath[a.Request.Value[m[2]:m[3]]] = false
-	}
-	for i, in := range made.Input {
-		if in.Place.In == "" {
-			in.Place = defaultPlace(in.Name, made.Method, inPath)
-		}
-		if in.Place.In == InPath {
-			c.fillsPath(a, a.Input[i].SendAs, in.Place.Path[0], inPath)
-		}
-		if k := in.Type.Kind; in.Place.spread() && k != value.Map && k != value.Object && k != value.Any {
-			c.hinted(a.Input[i].SendAs, "C223", "type: map", "only the entries of a map can be spread over %s, and %s is %s", a.Input[i].SendAs.Value, in.Name, in.Type)
-		}
-	}
-	for i, s := range made.Send {
-		if s.Place.In == InPath && i < len(a.Send) {
-			c.fillsPath(a, a.Send[i].Key, s.Place.Path[0], inPath)
-		}
-	}
-	for _, m := range braces {
-		name := a.Request.Value[m[2]:m[3]]
-		at := a.Request.At(m[0])
-		if inPath[name] || c.lost.has(name, at) {
-			continue
-		}
-		c.add(diag.Finding{
-			Pos: at, Width: width(name) + 2, Code: "C222", Message: "nothing fills {" + name + "} of the request",
-			Hint: "declare it:  input: { " + name + ": { type: string } }",
-		})
-	}
-}
-
-func (c *connectorCheck) fillsPath(a *spec.Action, at spec.Text, name string, inPath map[string]bool) {
-	if _, ok := inPath[name]; !ok {
-		c.hinted(at, "C221", "request: "+a.Request.Value, "the request has no {%s}", name)
-	}
-	inPath[name] = true
-}
-
-func defaultPlace(name, method string, inPath map[string]bool) Place {
-	if _, ok := inPath[name]; ok {
-		return Place{In: InPath, Path: []string{name}}
-	}
-	if method == "GET" || method == "HEAD" {
-		return Place{In: InQuery, Path: []string{name}}
-	}
-	return Place{In: InBody, Path: []string{name}}
-}
-
-// output checks what an action or trigger brings.
-func (c *connectorCheck) output(o *spec.Output) Output {
+// output checks what an action or trigger brings. Its place may be an input's.
+func (c *connectorCheck) output(o *spec.Output, inputs []*Input) Output {
 	if o == nil {
 		return Output{}
 	}
@@ -244,13 +149,35 @@ func (c *connectorCheck) output(o *spec.Output) Output {
 	if o.Type != nil {
 		made.Type = c.types.typeOf(*o.Type)
 	}
-	if o.At.Given() {
+	switch path := c.inputPath(o.At, inputs); {
+	case path != nil:
+		made.At = path
+	case o.At.Given():
 		made.At = c.answerPath(o.At)
 	}
 	if made.NotFoundIsNil && !made.MayBeMissing {
 		c.hinted(o.NotFound, "C230", "add  may_be_missing: true", "not_found: missing brings nothing where nothing is found, so the output may be missing")
 	}
 	return made
+}
+
+// inputPath reads a path such as input.items, which stands for the path that
+// the input of that name holds; nil for any other path.
+func (c *connectorCheck) inputPath(t spec.Text, inputs []*Input) []string {
+	name, ok := strings.CutPrefix(t.Value, FromInput+".")
+	if !ok {
+		return nil
+	}
+	if !hasField(inputs, name) {
+		var names []string
+		for _, in := range inputs {
+			names = append(names, in.Name)
+		}
+		at := t
+		at.Pos, at.Value = t.At(len(FromInput)+1), name
+		c.local(at, "C232", "input", "is not an input", names)
+	}
+	return []string{FromInput, name}
 }
 
 // answerPath reads a path from the root of an answer: body.results.tags,

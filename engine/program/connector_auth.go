@@ -1,6 +1,8 @@
 package program
 
 import (
+	"slices"
+
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
@@ -13,6 +15,7 @@ func (c *connectorCheck) auth(a *spec.Auth) *Auth {
 		Fields:       c.types.inputs(a.Fields, expr.NewScope()),
 		Header:       a.Header.Value,
 		Query:        a.Query.Value,
+		Path:         a.Path.Value,
 		AuthorizeURL: a.AuthorizeURL.Value, TokenURL: a.TokenURL.Value,
 		AuthorizeParams: c.params(a.AuthorizeParams), TokenParams: c.params(a.TokenParams),
 		ScopeSeparator: " ", PKCE: a.PKCE.Value != "false", ClientAuthHeader: a.ClientAuth.Value == "header",
@@ -29,9 +32,6 @@ func (c *connectorCheck) auth(a *spec.Auth) *Auth {
 	made.Password = c.credential(a.Password, scope)
 	made.Value = c.credential(a.Value, scope)
 	c.authNeeds(a, made)
-	if a.Members != nil {
-		c.hinted(a.Name, "C143", "one connection for each account", "this version cannot serve several accounts by one sign-in, so `members` has no effect")
-	}
 	c.authScopes(a, made)
 	if a.Refresh != nil {
 		made.Rotates = isTrue(a.Refresh.Rotates)
@@ -78,8 +78,8 @@ func (c *connectorCheck) authNeeds(a *spec.Auth, made *Auth) {
 		usual(&made.Password, a.Password, "password")
 	case AuthAPIKey:
 		usual(&made.Value, a.Value, "api_key")
-		if (made.Header == "") == (made.Query == "") {
-			c.hinted(a.Type, "C141", "header: Authorization, or query: key", "an api_key goes either into a header or into the query")
+		if len(given(a.Header, a.Query, a.Path)) != 1 {
+			c.hinted(a.Type, "C141", "header: Authorization, query: key, or path: token", "an api_key goes either into a header, into the query or into the path")
 		}
 	case AuthOAuth2Code:
 		if made.AuthorizeURL == "" || made.TokenURL == "" {
@@ -100,6 +100,11 @@ func (c *connectorCheck) authNeeds(a *spec.Auth, made *Auth) {
 			}
 		}
 	}
+}
+
+// given returns those of the texts that are written.
+func given(texts ...spec.Text) []spec.Text {
+	return slices.DeleteFunc(texts, func(t spec.Text) bool { return !t.Given() })
 }
 
 func hasField(inputs []*Input, name string) bool {

@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -16,16 +15,16 @@ import (
 )
 
 // connectorCheck is a connector on its way from its files to a [Connector].
-// Each group is checked by a copy of its own, which sees the types of its file.
+// Each group is checked by a copy of it, which sees the types of its file.
 type connectorCheck struct {
 	report
-	opt    Options
-	files  map[string][]byte // by the path inside the folder
-	main   *spec.Connector
-	groups []*spec.Connector
-	part   *spec.Connector // the file being checked: main, or a group's
-	types  *typeResolver   // of part
-	made   *Connector
+	opt   Options
+	files map[string][]byte // by the path inside the folder
+	main  *spec.Connector
+	part  *spec.Connector // the file being checked: main, or a group's
+	types *typeResolver   // of part
+	into  *group          // what part is made into
+	made  *Connector
 
 	// scopes of the expressions of a connector
 	connection *expr.Scope // connection
@@ -33,27 +32,65 @@ type connectorCheck struct {
 	delivery   *expr.Scope // headers, body of a webhook
 }
 
-// connector checks the files of one connector's folder.
-func (b *builder) connector(folder string, files []File) {
-	sum := hashFiles(files)
-	if done, ok := b.opt.Reuse[sum]; ok && done.ID == folder {
-		b.set.Connectors[folder] = done
-		b.set.Findings.Add(done.warnings...)
-		return
+// connector returns the connector of that id, checked now if it was not yet. It
+// is nil where there is none, or where it has errors, which have been told.
+func (b *builder) connector(id string) *Connector {
+	if k, ok := b.set.Connectors[id]; ok {
+		return k
 	}
-	c := &connectorCheck{report: report{list: &diag.List{}}, opt: b.opt, files: map[string][]byte{}}
+	files, ok := b.src.Connectors[id]
+	if !ok || b.unsound.connectors[id] {
+		return nil
+	}
+	sum := hashFiles(files)
+	k, ok := b.opt.Reuse[sum]
+	if !ok || k.ID != id || !k.groups.whole && !b.src.AsNeeded[id] {
+		k = newConnector(id, files, sum, Options{Pinned: b.opt.Pinned}, !b.src.AsNeeded[id])
+	}
+	failed := b.note(k.own)
+	for _, f := range k.groups.files {
+		failed = f.kept != nil && b.note(f.kept) || failed
+	}
+	if failed {
+		b.unsound.connectors[id] = true
+		return nil
+	}
+	b.set.Connectors[id] = k
+	return k
+}
+
+// note tells what was found in the file of a group, once, and reports whether
+// the group cannot be used.
+func (b *builder) note(g *group) (failed bool) {
+	if !b.noted[g] {
+		b.noted[g] = true
+		b.set.Findings.Add(g.found...)
+		for _, n := range g.needs {
+			b.note(n)
+		}
+	}
+	return g.failed
+}
+
+// newConnector checks the files of one connector's folder: whole, or only
+// connector.yaml and what that needs.
+func newConnector(folder string, files []File, sum string, opt Options, whole bool) *Connector {
+	c := &connectorCheck{report: report{list: &diag.List{}}, opt: opt, files: map[string][]byte{}, into: newGroup()}
+	c.made = &Connector{ID: folder, Sum: sum, Files: c.files, own: c.into, groups: &groups{whole: whole, check: c}}
 	c.read(folder, files)
 	if c.main != nil {
-		c.made.Hash, c.made.Sum = hashFiles(OnlyYAML(files)), sum
+		c.made.Hash = hashFiles(OnlyYAML(files))
 		c.all(folder)
 	}
-	b.set.Findings.Add(*c.list...)
-	if c.main == nil || c.failed {
-		b.unsound.connectors[folder] = true
-		return
+	if whole {
+		c.made.groups.check = nil
+		for _, f := range c.made.groups.files {
+			f.written = nil
+		}
 	}
-	c.made.warnings = *c.list
-	b.set.Connectors[folder] = c.made
+	c.into.found = *c.list
+	c.into.failed = c.main == nil || c.failed || slices.ContainsFunc(c.into.needs, func(n *group) bool { return n.failed })
+	return c.made
 }
 
 // OnlyYAML returns the files that are YAML: what a run depends on, fixtures
@@ -78,20 +115,15 @@ func (c *connectorCheck) read(folder string, files []File) {
 			c.files[inside] = f.Data
 			continue
 		}
-		part, found := spec.ParseConnector(f.Path, f.Data)
-		c.list.Add(found...)
-		c.lost = c.lost.and(newLost(f.Data, found))
-		c.failed = c.failed || found.Err() != nil
-		switch {
-		case part == nil:
-		case path.Base(f.Path) == "connector.yaml":
-			c.main, c.part = part, part
-		default:
-			c.groupName(part)
-			c.groups = append(c.groups, part)
+		main := path.Base(f.Path) == "connector.yaml"
+		g := &groupFile{name: strings.TrimSuffix(inside, ".yaml"), file: f}
+		if !main {
+			c.made.groups.files = append(c.made.groups.files, g)
+		}
+		if main || c.made.groups.whole {
+			c.parse(g, main)
 		}
 	}
-	c.made = &Connector{ID: folder, Files: c.files, byName: map[string]*Action{}}
 	if c.main == nil && !c.failed {
 		c.add(diag.Finding{
 			Pos: diag.Pos{File: "connectors/" + folder}, Code: "C101",
@@ -100,17 +132,38 @@ func (c *connectorCheck) read(folder string, files []File) {
 	}
 }
 
+// parse parses connector.yaml, or a group's file before any of its files is
+// checked.
+func (c *connectorCheck) parse(g *groupFile, main bool) {
+	part, found := spec.ParseConnector(g.file.Path, g.file.Data)
+	c.list.Add(found...)
+	c.lost = c.lost.and(newLost(g.file.Data, found))
+	c.failed = c.failed || found.Err() != nil
+	switch {
+	case part == nil:
+		g.kept = newGroup() // of which nobody knows anything
+	case main:
+		c.main, c.part = part, part
+	default:
+		g.written = part
+		if part.Group.Given() {
+			g.name = part.Group.Value
+		}
+	}
+}
+
 // groupName checks that the file of a group bears the group's name.
-func (c *connectorCheck) groupName(part *spec.Connector) {
-	name := strings.TrimSuffix(path.Base(part.File), ".yaml")
-	if !part.Group.Given() || part.Group.Value == name {
+func (c *connectorCheck) groupName() {
+	at := c.part.Group
+	name := strings.TrimSuffix(path.Base(c.part.File), ".yaml")
+	if !at.Given() || at.Value == name {
 		return
 	}
 	c.add(diag.Finding{
-		Pos: part.Group.Pos, Width: width(part.Group.Value), Code: "C107",
-		Message: fmt.Sprintf("the group is %q, but its file is %s.yaml", part.Group.Value, name),
-		Hint:    fmt.Sprintf("the file of a group bears the group's name: name it %s.yaml, or say  group: %s", part.Group.Value, name),
-		Fix:     replacement(part.Group.Pos, width(part.Group.Value), name, false),
+		Pos: at.Pos, Width: width(at.Value), Code: "C107",
+		Message: fmt.Sprintf("the group is %q, but its file is %s.yaml", at.Value, name),
+		Hint:    fmt.Sprintf("the file of a group bears the group's name: name it %s.yaml, or say  group: %s", at.Value, name),
+		Fix:     replacement(at.Pos, width(at.Value), name, false),
 	})
 }
 
@@ -129,44 +182,16 @@ func (c *connectorCheck) all(folder string) {
 	c.scopes()
 	c.made.Limits = c.limits(m.Limits)
 	c.made.Errors = c.errorRules(m.Errors)
-	parts := []*connectorCheck{c}
-	for _, g := range c.groups {
-		parts = append(parts, c.group(g))
-	}
-	c.made.Sandbox = &Sandbox{Stores: map[string]*SandboxStore{}, Actions: map[string]*SandboxAction{}}
-	for _, do := range []func(*connectorCheck){
-		(*connectorCheck).actions, (*connectorCheck).triggers, (*connectorCheck).sandboxStores, (*connectorCheck).sandboxActions,
-	} {
-		for _, part := range parts {
-			do(part)
-			c.failed = c.failed || part.failed
-		}
-	}
+	c.actions()
+	c.sandboxStores()
+	c.triggers()
+	c.sandboxActions()
 	c.test()
+	c.members()
 	c.webhooks()
-}
-
-// group returns the check of one group's file.
-func (c *connectorCheck) group(part *spec.Connector) *connectorCheck {
-	g := *c
-	g.part = part
-	g.types = newTypes(&g.report, c.made.ID+"."+part.Group.Value)
-	g.types.outer, g.types.elsewhere = c.types, c.groupOfType
-	g.types.declare(part.Types)
-	for name, t := range g.types.named {
-		c.made.Types[part.Group.Value+"."+name] = t
+	if c.made.groups.whole {
+		c.made.allLocked()
 	}
-	return &g
-}
-
-// groupOfType returns the first group that declares a type of that name.
-func (c *connectorCheck) groupOfType(name string) string {
-	for _, g := range c.groups {
-		if slices.ContainsFunc(g.Types, func(e spec.TypeEntry) bool { return e.Name.Value == name }) {
-			return g.Group.Value
-		}
-	}
-	return ""
 }
 
 func (c *connectorCheck) api() {
@@ -195,7 +220,7 @@ func (c *connectorCheck) ownTypes() {
 	c.types = newTypes(&c.report, c.made.ID)
 	c.types.elsewhere = c.groupOfType
 	c.types.declare(c.main.Types)
-	c.made.Types = maps.Clone(c.types.named)
+	c.into.types = c.types.named
 }
 
 func (c *connectorCheck) connectionShape() {
@@ -287,12 +312,8 @@ func (c *connectorCheck) test() {
 	if s == nil || s.Test == nil {
 		return
 	}
-	a, ok := c.made.Action(s.Test.Action.Value)
-	if !ok && !s.Test.Action.Given() {
-		return
-	}
-	if !ok {
-		c.local(s.Test.Action, "C132", "action", "is not an action of this connector", c.actionNames())
+	a := c.find(s.Test.Action, "C132")
+	if a == nil {
 		return
 	}
 	if a.Effect != EffectRead {
@@ -304,14 +325,6 @@ func (c *connectorCheck) test() {
 		m, _ := with.Const.(map[string]any)
 		c.made.Test = &Test{Action: a, With: m}
 	}
-}
-
-func (c *connectorCheck) actionNames() []string {
-	var names []string
-	for _, a := range c.made.Actions {
-		names = append(names, a.Name)
-	}
-	return names
 }
 
 // file returns a file of the connector's folder.

@@ -29,7 +29,7 @@ func (c *connectorCheck) sandboxStores() {
 			Hint: "move `error` to the `sandbox:` of connector.yaml",
 		})
 	default:
-		c.made.Sandbox.Error = c.template(form, expr.NewScope(
+		c.made.SandboxError = c.template(form, expr.NewScope(
 			value.Field{Name: "status", Type: value.Of(value.Integer)},
 			value.Field{Name: "message", Type: value.Of(value.String)},
 			value.Field{Name: "class", Type: value.Of(value.String)},
@@ -83,17 +83,29 @@ func (c *connectorCheck) sandboxStore(e spec.Entry) {
 	if store.ID == "" {
 		store.ID = idKey(list)
 	}
-	first, ok := c.made.Sandbox.Stores[store.Name]
-	if ok && (first.ID != store.ID || !reflect.DeepEqual(first.Items, store.Items)) {
+	first := c.sameStore(store.Name)
+	if first != nil && (first.ID != store.ID || !reflect.DeepEqual(first.Items, store.Items)) {
 		c.add(diag.Finding{
 			Pos: store.pos, Width: width(e.Key.Value), Code: "C405", Message: fmt.Sprintf("there are two stores %q, with other records", e.Key.Value),
 			Hint:    "leave one of them; a store in connector.yaml is there for all groups",
 			Related: []diag.Related{{Pos: first.pos, Message: "the first one"}},
 		})
 	}
-	if !ok {
-		c.made.Sandbox.Stores[store.Name] = store
+	c.into.stores[store.Name] = store
+}
+
+// sameStore returns the store of that name that another file of the connector
+// declares, of those at hand; nil for none.
+func (c *connectorCheck) sameStore(name string) *SandboxStore {
+	if s, ok := c.made.own.stores[name]; ok {
+		return s
 	}
+	for _, f := range c.made.groups.files {
+		if f.kept != nil && f.kept.stores[name] != nil {
+			return f.kept.stores[name]
+		}
+	}
+	return nil
 }
 
 // idKey returns the key of the id in the wire form: _id or id.
@@ -106,16 +118,33 @@ func idKey(list []any) string {
 	return "id"
 }
 
-func (c *connectorCheck) sandboxAction(a spec.SandboxAction) {
-	action, ok := c.made.Action(grouped(c.part, a.Name.Value))
+func (c *connectorCheck) sandboxAction(a *spec.SandboxAction) {
+	action, ok := c.into.byName[grouped(c.part, a.Name.Value)]
 	if !ok {
-		c.local(a.Name, "C403", "action", "is not an action of this "+c.partNoun(), c.partActions())
+		c.local(a.Name, "C403", "action", "is not an action of this "+c.partNoun(), c.ownActions())
 		return
 	}
+	c.into.played[action.Name] = c.sandboxRequest(a)
+	var ids []string
+	for _, b := range action.Before {
+		ids = append(ids, b.ID)
+	}
+	for _, b := range a.Before {
+		if !slices.Contains(ids, b.Name.Value) {
+			c.local(b.Name, "C405", "request", "is not the id of a request before that of "+action.ID, ids)
+			continue
+		}
+		c.into.played[action.Name+"/"+b.Name.Value] = c.sandboxRequest(b)
+	}
+}
+
+// sandboxRequest checks how one request is answered.
+func (c *connectorCheck) sandboxRequest(a *spec.SandboxAction) *SandboxAction {
 	out := &SandboxAction{Status: c.number(a.Status, 0)}
 	scope := c.connection.
 		With(value.Field{Name: "input", Type: value.Of(value.Any)}).
-		With(value.Field{Name: "item", Type: value.Of(value.Any)})
+		With(value.Field{Name: "item", Type: value.Of(value.Any)}).
+		With(value.Field{Name: "body", Type: value.Of(value.Any)})
 	for does, store := range map[string]spec.Text{
 		"list": a.List, "first": a.First, "create": a.Create, "merge": a.Merge, "upsert": a.Upsert, "delete": a.Delete,
 	} {
@@ -133,33 +162,29 @@ func (c *connectorCheck) sandboxAction(a spec.SandboxAction) {
 		out.Set = c.objectTemplate(at, a.Set, scope, nil, "field")
 	}
 	out.Envelope = c.template(a.Envelope, scope, nil)
-	c.made.Sandbox.Actions[action.Name] = out
+	return out
 }
 
 // storeOf returns the store that an action of the sandbox speaks of: the
 // file's own, else that of connector.yaml. It is nil after a finding.
 func (c *connectorCheck) storeOf(t spec.Text) *SandboxStore {
-	stores := c.made.Sandbox.Stores
-	for _, name := range []string{c.storeName(t.Value), t.Value} {
-		if s, ok := stores[name]; ok {
-			return s
-		}
+	if s, ok := c.into.stores[c.storeName(t.Value)]; ok {
+		return s
+	}
+	if s, ok := c.made.own.stores[t.Value]; ok {
+		return s
 	}
 	if c.opt.Pinned {
 		return &SandboxStore{Name: c.storeName(t.Value)}
 	}
 	var names []string
-	for name := range stores {
-		group, last, in := strings.Cut(name, ".")
-		switch {
-		case !in:
-			names = append(names, name)
-		case group == c.part.Group.Value:
-			names = append(names, last)
+	for _, g := range []*group{c.into, c.made.own} {
+		for name := range g.stores {
+			names = append(names, name[strings.LastIndexByte(name, '.')+1:])
 		}
 	}
 	slices.Sort(names)
-	c.local(t, "C404", "store", "is not a store of the sandbox", names)
+	c.local(t, "C404", "store", "is not a store of the sandbox", slices.Compact(names))
 	return nil
 }
 
@@ -171,19 +196,13 @@ func (c *connectorCheck) partNoun() string {
 	return "group"
 }
 
-// partActions returns the actions that the file can speak of, as it calls them.
-func (c *connectorCheck) partActions() []string {
-	names := c.actionNames()
-	if c.part == c.main {
-		return names
+// ownActions returns the actions of the file, as it calls them.
+func (c *connectorCheck) ownActions() []string {
+	var names []string
+	for _, a := range c.part.Actions {
+		names = append(names, a.Name.Value)
 	}
-	var own []string
-	for _, name := range names {
-		if last, ok := strings.CutPrefix(name, c.part.Group.Value+"."); ok {
-			own = append(own, last)
-		}
-	}
-	return own
+	return names
 }
 
 // sandboxAnswer reads an answer: data, or the path of a fixture.

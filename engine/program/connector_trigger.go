@@ -15,15 +15,12 @@ import (
 func (c *connectorCheck) triggers() {
 	for _, t := range c.part.Triggers {
 		name := grouped(c.part, t.Name.Value)
-		if _, ok := c.made.Trigger(name); ok {
-			continue // of two files of one group one has the wrong name, which has been told
-		}
 		made := &Trigger{
 			Connector: c.made, ID: c.made.ID + "." + name, Name: name,
 			Title: cmp.Or(t.Title.Value, strings.ReplaceAll(t.Name.Value, "_", " ")), Help: t.Help.Value,
 			Scopes: texts(t.Scopes), Deprecated: t.Deprecated.Value,
 			Webhook: t.Type.Value == "webhook", Input: c.types.inputs(t.Input, c.connection),
-			Example: c.example(t.Example),
+			Example: c.example(t.Example), group: c.into,
 		}
 		switch t.Type.Value {
 		case "webhook":
@@ -31,19 +28,25 @@ func (c *connectorCheck) triggers() {
 		case "poll":
 			c.pollTrigger(t, made)
 		}
-		c.made.Triggers = append(c.made.Triggers, made)
+		c.into.triggers = append(c.into.triggers, made)
 	}
 }
 
 func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 	made.Match = c.condition(t.Match, c.delivery)
-	made.Output = c.output(t.Output)
+	made.Output = c.output(t.Output, nil)
+	made.Event = t.Event.Value
+	c.catchUp(t, made)
 	if c.main.Webhooks == nil {
 		if c.lost.has("webhooks", diag.Pos{}) {
 			c.follow()
 			return
 		}
 		c.hinted(t.Name, "C303", "webhooks: { verify: [ … ] } in connector.yaml", "the connector does not say how %s delivers its events", c.made.Name)
+		return
+	}
+	if c.main.Webhooks.Subscribe != nil && !t.Event.Given() {
+		c.hinted(t.Name, "C323", "event: <the service's own name of the event>", "%s is subscribed to by calls, and nothing says what the service calls this event", c.made.Name)
 	}
 }
 
@@ -71,57 +74,48 @@ func (c *connectorCheck) example(v *spec.Value) []byte {
 }
 
 func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
-	action, ok := c.made.Action(t.Action.Value)
-	if !ok {
-		if t.Action.Given() {
-			c.local(t.Action, "C305", "action", "is not an action of this connector", c.actionNames())
-		}
+	poll := c.poll(pollText{action: t.Action, with: t.With, every: t.Every, itemID: t.ItemID, changed: t.Changed}, made)
+	if poll == nil {
 		return
 	}
-	if !action.Output.List {
-		c.hinted(t.Action, "C306", "its output must be a list: output: { list: <type> }", "a poll asks for a list, and %s brings none", action.ID)
-		return
+	made.Output = Output{Type: poll.Action.Output.Type}
+	made.Poll = poll
+}
+
+// pollText is how a list is asked for news, as written.
+type pollText struct {
+	action                 spec.Text
+	with                   []spec.Entry
+	every, itemID, changed spec.Text
+}
+
+// poll checks how a trigger asks a list for news. It returns nil after a
+// finding about the action.
+func (c *connectorCheck) poll(t pollText, made *Trigger) *Poll {
+	action := c.find(t.action, "C305")
+	if action == nil || !c.reads(t.action, action, "a poll") {
+		return nil
 	}
-	if action.Effect != EffectRead {
-		c.hinted(t.Action, "C307", "the action of a poll has effect: read", "a poll only reads, and %s has the effect %s", action.ID, action.Effect)
-	}
-	made.Output = Output{Type: action.Output.Type}
 	scope := c.connection.
 		With(value.Field{Name: "input", Type: c.inputScope(made.Input)}).
 		With(value.Field{Name: "cursor", Type: value.Of(value.Any)}).
 		With(value.Field{Name: "now", Type: value.Of(value.Datetime)})
-	at := &spec.Value{Pos: t.Action.Pos, Text: t.Action}
-	made.Poll = &Poll{
-		Action: action, Every: c.duration(t.Every),
-		With:    c.objectTemplate(at, t.With, scope, action.InputType(), "input"),
-		ItemID:  c.itemPath(t.ItemID, action.Output.Type),
-		Changed: c.itemPath(t.Changed, action.Output.Type),
+	at := &spec.Value{Pos: t.action.Pos, Text: t.action}
+	return &Poll{
+		Action: action, Every: c.duration(t.every),
+		With:    c.objectTemplate(at, t.with, scope, action.InputType(), "input"),
+		ItemID:  c.itemPath(t.itemID, action.Output.Type, made.Input),
+		Changed: c.itemPath(t.changed, action.Output.Type, made.Input),
 	}
 }
 
-// itemPath reads a path into a mapped record, such as item.tagId.
-func (c *connectorCheck) itemPath(t spec.Text, record *value.Type) []string {
-	if !t.Given() {
-		return nil
+// itemPath reads a path into a mapped record, such as item.tagId, or one that
+// an input of the trigger holds, such as input.id.
+func (c *connectorCheck) itemPath(t spec.Text, record *value.Type, inputs []*Input) []string {
+	if path := c.inputPath(t, inputs); path != nil {
+		return path
 	}
-	parts := value.SplitPath(t.Value)
-	from := 0 // of the part, in the text
-	if parts[0] == "item" {
-		parts, from = parts[1:], len("item.")
-	}
-	at := record
-	for _, part := range parts {
-		if at.IsAny() || at.Kind == value.Map {
-			return parts
-		}
-		f, ok := at.Lookup(part)
-		if !ok {
-			c.noField(t, from, part, at)
-			return nil
-		}
-		at, from = f.Type, from+len(part)+1
-	}
-	return parts
+	return c.pathInto(t, "item", record)
 }
 
 // noField reports a part of a path that the record has no field for.
@@ -145,9 +139,9 @@ func (c *connectorCheck) webhooks() {
 		return
 	}
 	made := &Webhooks{
-		InVendorConsole: w.Subscribe == nil || w.Subscribe.Text.Value == "in_vendor_console",
-		Fields:          c.types.inputs(w.Fields, c.connection),
-		AckStatus:       200, ChallengeWhen: nil,
+		Subscribe: c.subscribe(w),
+		Fields:    c.types.inputs(w.Fields, c.connection),
+		AckStatus: 200, ChallengeWhen: nil,
 	}
 	if w.Connection.Given() {
 		made.Connection = value.SplitPath(w.Connection.Value)

@@ -13,6 +13,12 @@
 // connectors, flow_*.go flows, template.go the values with expressions in
 // them that both have, warn.go what is allowed and probably not meant.
 //
+// Of connectors that were checked before, because they are built in or stored
+// with a version of a flow, only what is used is read ([Sources].AsNeeded): a
+// connector when something names it, a group (group.go) when something names
+// what is in it. Nobody can tell: names resolve, and lists are whole, as if all
+// had been read.
+//
 // One cause gives one finding. Whoever refers to something that has errors is
 // left out as well, without a word: [Set].Broken names it, and the finding
 // stands where the error is. What the parser could not make out of a file is

@@ -12,14 +12,14 @@ import (
 // where there is none, a hint at the nearest.
 func (s *Set) FindAction(id string) (action *Action, hint string, ok bool) {
 	connector, name, _ := strings.Cut(id, ".")
-	if k, known := s.Connectors[connector]; known {
+	if k, known := s.Connector(connector); known {
 		if a, found := k.Action(name); found {
 			return a, "", true
 		}
 	}
 	var ids []string
-	for _, k := range s.Connectors {
-		for _, a := range k.Actions {
+	for k := range s.AllConnectors() {
+		for _, a := range k.Actions() {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -30,14 +30,14 @@ func (s *Set) FindAction(id string) (action *Action, hint string, ok bool) {
 // the nearest.
 func (s *Set) FindTrigger(id string) (trigger *Trigger, hint string, ok bool) {
 	connector, name, _ := strings.Cut(id, ".")
-	if k, known := s.Connectors[connector]; known {
+	if k, known := s.Connector(connector); known {
 		if t, found := k.Trigger(name); found {
 			return t, "", true
 		}
 	}
 	var ids []string
-	for _, k := range s.Connectors {
-		for _, t := range k.Triggers {
+	for k := range s.AllConnectors() {
+		for _, t := range k.Triggers() {
 			ids = append(ids, t.ID)
 		}
 	}
@@ -54,9 +54,9 @@ func hintAt(id string, ids []string) string {
 
 // DefaultConnection returns the connection that a connector is reached by
 // where none is named: the one that bears its name, else the only one; "" if
-// it needs none. The reason is "" unless there is no such connection.
+// it needs none and none bears its name. The reason is "" unless there is no such connection.
 func (s *Set) DefaultConnection(k *Connector) (name, reason string) {
-	if !k.NeedsConnection() {
+	if !k.NeedsConnection() && !s.bearsName(k) {
 		return "", ""
 	}
 	names := s.connectionsOf(k)
@@ -70,10 +70,16 @@ func (s *Set) DefaultConnection(k *Connector) (name, reason string) {
 	}
 }
 
+// bearsName reports whether a connection bears the connector's name.
+func (s *Set) bearsName(k *Connector) bool {
+	c, ok := s.Connections[k.ID]
+	return ok && c.Connector.ID == k.ID
+}
+
 // connectionsOf returns the connections that are meant where none is named:
 // the one that bears the connector's name, else all of the connector.
 func (s *Set) connectionsOf(k *Connector) []string {
-	if c, ok := s.Connections[k.ID]; ok && c.Connector.ID == k.ID {
+	if s.bearsName(k) {
 		return []string{k.ID}
 	}
 	var names []string

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"maps"
 	"time"
 
 	"patchbay/engine/expr"
@@ -47,9 +48,12 @@ const (
 
 // Use is what a role of a flow stands for.
 type Use struct {
-	Role       string
-	Connector  *Connector
-	Connection string // the name of the connection; "" where none is needed
+	Role      string
+	Connector *Connector
+	// Connection is the name of the connection, "" where none is needed. Behind
+	// the name of one whose sign-in serves many accounts stands "/" and the id
+	// of one of them, or "*" for each in turn.
+	Connection string
 }
 
 // FlowTrigger is what starts a flow. Exactly one of Event, Schedule, Webhook,
@@ -177,6 +181,9 @@ type Connection struct {
 	BaseURL   string         // "" for the connector's
 	Fields    map[string]any // the values of the fields that are no secrets, defaults applied
 	Secrets   map[string]SecretRef
+	// Member says which account of which sign-in it is; nil for a connection
+	// that stands in a connections file.
+	Member *Member
 	// Sandbox marks a connection to the sandbox, made up from examples.
 	Sandbox bool
 }
@@ -187,6 +194,29 @@ func (c *Connection) URL() string {
 		return c.BaseURL
 	}
 	return c.Connector.BaseURL
+}
+
+// Playing returns the connection as it is for an action: one to the sandbox has
+// every way in of its connector, so that each action can be played.
+func (c *Connection) Playing(a *Action) *Connection {
+	if c == nil || !c.Sandbox || c.Auth.Serves(a) {
+		return c
+	}
+	other := *c
+	other.Secrets = maps.Clone(c.Secrets)
+	for _, auth := range c.Connector.Auths {
+		if !auth.Serves(a) {
+			continue
+		}
+		other.Auth = auth
+		for _, in := range auth.Fields {
+			if in.Secret {
+				other.Secrets[in.Name] = SecretRef{Plain: value.NewSecret("sandbox-" + in.Name)}
+			}
+		}
+		return &other
+	}
+	return c
 }
 
 // SecretRef says where a secret comes from: an environment variable, a secret

@@ -24,7 +24,9 @@ type flowCheck struct {
 	unusable map[string]bool
 	tables   map[string]*TableShape // those the flow uses, for its hash
 	loops    map[string]bool        // the steps that bring a list without a limit
-	failure  *value.Type            // what `error` and `failures.<id>` are
+	// unaccounted are the roles of which it was told that they need an account.
+	unaccounted map[string]bool
+	failure     *value.Type // what `error` and `failures.<id>` are
 }
 
 // flow checks the flow of that id, with the flows it calls before it.
@@ -38,7 +40,7 @@ func (b *builder) flow(id string) *Flow {
 		report: report{list: &b.set.Findings, failed: f.broken, lost: f.lost}, b: b, spec: f.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
-		failure: errorType(),
+		unaccounted: map[string]bool{}, failure: errorType(),
 	}
 	c.unseen = c.whyUnseen
 	f.flow = c.made
@@ -69,6 +71,7 @@ func (c *flowCheck) all() {
 	types := newTypes(&c.report, "")
 	m.Inputs = types.inputs(s.Inputs, expr.NewScope())
 	c.triggers(types)
+	c.fanned()
 	scope := c.startScope()
 	for _, t := range s.Conditions {
 		code := c.condition(t, scope)
@@ -144,7 +147,7 @@ func (c *flowCheck) collect(part string, steps []*spec.Step, around []link, bran
 		if s.ID.Given() {
 			c.collectID(s.ID, place{s.ID, part, chain})
 		}
-		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.set.Connectors[role] != nil {
+		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.connector(role) != nil {
 			// Known before any expression is checked, for connection.<role>.
 			c.role(s.Action)
 		}

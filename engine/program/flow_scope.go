@@ -67,6 +67,9 @@ func (c *flowCheck) connectionScope() *value.Type {
 				ct.Fields = append(ct.Fields, in.seen())
 			}
 		}
+		if conn := c.plainAgency(c.made.Uses[role]); conn != nil {
+			ct.Fields = withoutField(ct.Fields, conn.Auth.Members.Field)
+		}
 		t.Fields = append(t.Fields, value.Field{Name: role, Type: ct})
 	}
 	for _, role := range slices.Sorted(maps.Keys(c.unusable)) {

@@ -168,6 +168,7 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 		return
 	}
 	made.Action, made.Use = action, use
+	c.served(s.Action, use, action)
 	c.outdated(s.Action, action.ID, action.Deprecated)
 	inputs, output := action.InputType(), action.Output.Whole()
 	c.asking = action.Effect == EffectRead
@@ -178,6 +179,8 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	made.Output = output
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	c.outdatedInputs(s.With, action.Input)
+	c.signInNeeded(s.Action, use, action)
+	c.accountNeeded(s.Action, use, action.ID, func(field string) bool { return action.reads(field, writtenKeys(s.With)) })
 	unlimited := action.Output.List && !slices.ContainsFunc(s.With, func(e spec.Entry) bool { return e.Key.Value == "limit" })
 	if s.ID.Given() && unlimited {
 		c.loops[s.ID.Value] = true
@@ -186,17 +189,40 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 
 func (c *flowCheck) noAction(t spec.Text, use *Use, name string) {
 	var names []string
-	for _, a := range use.Connector.Actions {
+	for _, a := range use.Connector.Actions() {
 		names = append(names, use.Role+"."+a.Name)
 	}
 	if _, ok := use.Connector.Trigger(name); ok {
 		c.hinted(t, "F242", "triggers stand under `triggers:`", "%q is a trigger of %s, and a step needs an action", t.Value, use.Connector.Name)
 		return
 	}
-	c.choice(misnamed(t, "F242", "action", "is not an action of "+use.Connector.Name, names), func(near string) bool {
+	found := misnamed(t, "F242", "action", "is not an action of "+use.Connector.Name, names)
+	found.Hint = operationsHint("action", t.Value, names)
+	c.choice(found, func(near string) bool {
 		a, ok := use.Connector.Action(strings.TrimPrefix(near, use.Role+"."))
 		return ok && a.Effect == EffectRead
 	})
+}
+
+// operationsHint lists the actions or triggers of a connector that may stand in
+// place of got: those of its group, else all, or the groups where they are many.
+func operationsHint(kind, got string, names []string) string {
+	group := got[:strings.LastIndexByte(got, '.')+1]
+	var own, groups []string
+	for _, name := range names {
+		at := name[:strings.LastIndexByte(name, '.')+1]
+		if at == group {
+			own = append(own, name)
+		}
+		groups = append(groups, at+"…")
+	}
+	switch groups = slices.Compact(groups); {
+	case len(names) <= shown:
+		return namesHint(kind, names)
+	case len(own) > 0:
+		return namesHint(kind, own)
+	}
+	return namesHint(kind, groups)
 }
 
 // tableTypes gives the inputs and the output of an action on a table the types

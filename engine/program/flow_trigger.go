@@ -147,18 +147,21 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 	made.With = c.objectTemplate(at, t.With, scope, inputs.InputType(), "input")
 	c.asking = false
 	c.outdatedInputs(t.With, trigger.Input)
+	c.accountNeeded(t.Trigger, use, trigger.ID, trigger.worksIn)
 }
 
 func (c *flowCheck) noTrigger(t spec.Text, use *Use, name string) {
 	var names []string
-	for _, k := range use.Connector.Triggers {
+	for _, k := range use.Connector.Triggers() {
 		names = append(names, use.Role+"."+k.Name)
 	}
 	if _, ok := use.Connector.Action(name); ok {
 		c.hinted(t, "F223", namesHint("trigger", names), "%q is an action of %s, and a flow is started by a trigger", t.Value, use.Connector.Name)
 		return
 	}
-	c.name(t, "F223", "trigger", "is not a trigger of "+use.Connector.Name, names)
+	found := misnamed(t, "F223", "trigger", "is not a trigger of "+use.Connector.Name, names)
+	found.Hint = operationsHint("trigger", t.Value, names)
+	c.add(found)
 }
 
 // inbound checks a webhook of the flow's own.

@@ -14,7 +14,7 @@ import (
 // connector an action or trigger names, its default connection.
 func (c *flowCheck) uses() {
 	for role, use := range c.b.opt.Uses[c.made.ID] {
-		if k, ok := c.b.set.Connectors[use.Connector]; ok {
+		if k := c.b.connector(use.Connector); k != nil {
 			c.made.Uses[role] = &Use{Role: role, Connector: k, Connection: use.Connection}
 		}
 	}
@@ -28,12 +28,15 @@ func (c *flowCheck) uses() {
 // use resolves one role. Where its connection is missing or has errors, the
 // steps are still checked against the connector it is probably of.
 func (c *flowCheck) use(role string, name spec.Text) {
-	if conn, ok := c.b.set.Connections[name.Value]; ok {
-		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: conn.Name}
+	written := name
+	written.Value, _ = SplitMember(name.Value)
+	if conn, ok := c.b.set.Connections[written.Value]; ok {
+		c.account(name, conn)
+		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: name.Value}
 		return
 	}
-	connector, unsound := c.b.unsound.connections[name.Value]
-	likely := c.b.set.Connectors[connector]
+	connector, unsound := c.b.unsound.connections[written.Value]
+	likely := c.b.connector(connector)
 	if likely == nil {
 		likely = c.likely(role)
 	}
@@ -41,9 +44,9 @@ func (c *flowCheck) use(role string, name spec.Text) {
 	case unsound || c.b.unsound.unreadable:
 		c.follow()
 	case c.b.opt.Sandbox && likely != nil:
-		c.play(likely, name.Value)
+		c.account(name, c.play(likely, name.Value))
 	default:
-		c.noConnection(name, likely)
+		c.noConnection(written, likely)
 	}
 	if likely == nil {
 		c.unusable[role] = true
@@ -72,36 +75,57 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 // role is or begins with, as in ghl_b.
 func (c *flowCheck) likely(role string) *Connector {
 	for id := role; id != ""; id = id[:max(strings.LastIndex(id, "_"), 0)] {
-		if k, ok := c.b.set.Connectors[id]; ok {
+		if k := c.b.connector(id); k != nil {
 			return k
 		}
 	}
 	return nil
 }
 
-// play makes the connection to the sandbox that a role stands for.
-func (c *flowCheck) play(k *Connector, name string) {
+// play makes the connection to the sandbox that a role stands for: where the
+// role names accounts, one that serves many.
+func (c *flowCheck) play(k *Connector, name string) *Connection {
+	written, account := SplitMember(name)
 	made := SandboxConnection(k)
-	made.Name = name
-	c.b.played[name] = made
+	if i := slices.IndexFunc(k.Auths, func(a *Auth) bool { return a.Members != nil }); account != "" && i >= 0 {
+		made = sandboxConnection(k, k.Auths[i])
+	}
+	made.Name = written
+	if known := c.b.played[written]; known == nil || !known.IsAgency() {
+		c.b.played[written] = made
+	}
+	return made
 }
 
 // role returns what the first part of an action's or trigger's name stands
-// for, and the rest of the name. It is nil after a finding.
+// for, and the rest of the name. It is nil after a finding, and where the group
+// that is named has errors of its own.
 func (c *flowCheck) role(t spec.Text) (*Use, string) {
+	use, name := c.roleOf(t)
+	if use == nil {
+		return nil, ""
+	}
+	if g := use.Connector.holding(name); g != nil && c.b.note(g) {
+		c.follow()
+		return nil, ""
+	}
+	return use, name
+}
+
+func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	role, name, _ := strings.Cut(t.Value, ".")
 	if use, ok := c.made.Uses[role]; ok {
 		return use, name
 	}
-	k, ok := c.b.set.Connectors[role]
-	if !ok {
+	k := c.b.connector(role)
+	if k == nil {
 		c.noConnector(t, role)
 		return nil, ""
 	}
 	// Entered first, so that a connection that is missing is told once.
 	use := &Use{Role: role, Connector: k}
 	c.made.Uses[role] = use
-	if k.NeedsConnection() {
+	if k.NeedsConnection() || c.b.set.bearsName(k) {
 		use.Connection = c.defaultConnection(t, k)
 	}
 	return use, name
@@ -112,7 +136,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 		c.follow()
 		return
 	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(c.b.set.Connectors)), maps.Keys(c.made.Uses))
+	names := slices.AppendSeq(c.b.connectorIDs(), maps.Keys(c.made.Uses))
 	slices.Sort(names)
 	names = slices.Compact(names)
 	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names)}
@@ -124,7 +148,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.
 func (c *flowCheck) asks(role, name string) bool {
-	k := c.b.set.Connectors[role]
+	k := c.b.connector(role)
 	if use, ok := c.made.Uses[role]; ok {
 		k = use.Connector
 	}
@@ -167,4 +191,14 @@ func (u unsound) mayBeOf(k *Connector) bool {
 		}
 	}
 	return u.unreadable
+}
+
+// served looks that the way in of a connection can authorize an action.
+func (c *flowCheck) served(t spec.Text, use *Use, action *Action) {
+	conn := c.b.set.Connections[use.Connection]
+	if conn == nil || conn.Sandbox || conn.Auth.Serves(action) {
+		return
+	}
+	c.hinted(t, "F206", "name another connection:  use: { "+use.Role+": <connection> }",
+		"connection %q cannot be used for %s: %s", conn.Name, action.ID, conn.Auth.Reach(action))
 }

@@ -21,10 +21,21 @@ func (s *Set) Scopes() []ScopeNeed {
 	needs := map[key][]string{}
 	need := func(use *Use, scopes []string, why string) {
 		for _, scope := range scopes {
-			k := key{use.Connection, use.Connector.ID, scope}
+			k := key{use.Written(), use.Connector.ID, scope}
 			if !slices.Contains(needs[k], why) {
 				needs[k] = append(needs[k], why)
 			}
+		}
+	}
+	for _, name := range s.WrittenConnections() {
+		c := s.Connections[name]
+		if !c.IsAgency() {
+			continue
+		}
+		m := c.Auth.Members
+		need(&Use{Connector: c.Connector, Connection: name}, m.List.Scopes, "accounts of "+name+": "+m.List.ID)
+		if m.Token != nil {
+			need(&Use{Connector: c.Connector, Connection: name}, m.Token.Action.Scopes, "accounts of "+name+": "+m.Token.Action.ID)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Flows)) {
@@ -37,6 +48,9 @@ func (s *Set) Scopes() []ScopeNeed {
 				continue
 			}
 			need(t.Use, t.Event.Scopes, "flow "+id+": "+t.Event.ID)
+			if w := t.Event.Connector.Webhooks; t.Event.Webhook && w != nil && w.Subscribe != nil {
+				need(t.Use, w.Subscribe.Scopes(), "flow "+id+": "+t.Event.ID)
+			}
 			if t.Event.Poll != nil {
 				need(t.Use, t.Event.Poll.Action.Scopes, "flow "+id+": "+t.Event.ID)
 			}

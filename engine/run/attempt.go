@@ -2,8 +2,6 @@ package run
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -93,7 +91,7 @@ func (a *attempts) mayRepeat(at time.Time) bool {
 	if action.Repeatable() {
 		return true
 	}
-	return action.Repeat.Header != "" && at.Sub(a.intent) < action.Repeat.For
+	return action.Repeat.Keyed() && at.Sub(a.intent) < action.Repeat.For
 }
 
 // reopen puts the intent behind an attempt again: what came of it is open.
@@ -115,16 +113,24 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 	}
 	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.place()}
 	c.Input, _ = with.(map[string]any)
-	if s.Action.Repeat.Header != "" {
+	if s.Action.Repeat.Keyed() {
 		c.Key = a.key()
 	}
 	name := a.x.connectionOf(s.Use)
-	if name == "" {
+	if name == "" && !s.Use.Every() {
 		return c, nil
 	}
 	conn, ok := a.x.runner.opt.Connection(name)
-	if !ok {
-		failure := value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+	var failure *value.Failure
+	switch gone := conn.Gone(); {
+	case name == "":
+		failure = value.Fail(value.ClassInvalid, "the flow runs for one account of %q at a time, and this run is about none", s.Use.Written())
+	case !ok:
+		failure = value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+	case gone != "":
+		failure = value.Fail(value.ClassForbidden, "%s", gone)
+	}
+	if failure != nil {
 		failure.Action = s.Action.ID
 		return Call{}, &end{kind: failed, failure: failure}
 	}
@@ -144,11 +150,7 @@ func (a *attempts) place() string {
 // key is the idempotency key of the step: a UUID made of the hash of data
 // folder, run and place, so that every repeat carries the same one.
 func (a *attempts) key() string {
-	sum := sha256.Sum256([]byte(a.x.runner.opt.Identity + "/" + strconv.FormatInt(a.x.run.ID, 10) + "/" + a.place()))
-	sum[6] = sum[6]&0x0f | 0x40 // version 4: the form some vendors insist on
-	sum[8] = sum[8]&0x3f | 0x80
-	h := hex.EncodeToString(sum[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return value.UUID(a.x.runner.opt.Identity + "/" + strconv.FormatInt(a.x.run.ID, 10) + "/" + a.place())
 }
 
 // once makes one attempt. It reports whether another follows at once.

@@ -143,7 +143,7 @@ func (x *execution) connections(flow *program.Flow) map[string]any {
 }
 
 // connectionOf returns the connection a role stands for in this run.
-func (x *execution) connectionOf(use *program.Use) string { return use.Connection }
+func (x *execution) connectionOf(use *program.Use) string { return use.In(x.run.Connection) }
 
 // begin checks the conditions of the flow and computes its inputs and vars.
 // It reports whether the run has ended with that.

@@ -16,9 +16,9 @@ import (
 
 // credential is what a way in puts into a request.
 type credential struct {
-	header, query string
-	pieces        []string // of the text; between them stands what is no secret, which may be anything
-	token         bool     // the header holds an access token
+	header, query, path string
+	pieces              []string // of the text; between them stands what is no secret, which may be anything
+	token               bool     // the header holds an access token
 }
 
 // playedToken is the access token of a connection that was made for the
@@ -64,7 +64,7 @@ func newCredential(k *program.Connector, a *program.Auth) *credential {
 	case program.AuthBearer:
 		c.pieces = strings.Split("Bearer "+text(a.Token), hole)
 	case program.AuthAPIKey:
-		c.header, c.query = a.Header, a.Query
+		c.header, c.query, c.path = a.Header, a.Query, a.Path
 		c.pieces = strings.Split(text(a.Value), hole)
 	case program.AuthBasic:
 		c.pieces = strings.Split(text(a.Username)+":"+text(a.Password), hole)
@@ -102,6 +102,8 @@ func (c *credential) presented(req *request) string {
 	switch {
 	case c.query != "":
 		return req.query.Get(c.query)
+	case c.path != "":
+		return req.filled[c.path]
 	case c.header == basicHeader:
 		encoded, ok := strings.CutPrefix(req.header.Get("Authorization"), "Basic ")
 		plain, err := base64.StdEncoding.DecodeString(encoded)
@@ -117,14 +119,16 @@ func (c *credential) presented(req *request) string {
 // admit checks the credentials of a request and returns the account they are
 // for. The caller holds the service's lock.
 func (st *stage) admit(ctx context.Context, v *service, req *request, now time.Time) (account string, refused *problem) {
-	if st.credentials == nil {
-		return "", nil
+	byPath := func(c *credential) bool { return c.path != "" && req.filled[c.path] != "" }
+	inPath := slices.ContainsFunc(st.credentials, byPath)
+	if st.credentials == nil || req.outside && !inPath {
+		return "", nil // to other hosts a client takes no credentials but those in a path
 	}
 	v.load(ctx)
 	missing, expired := true, false
 	for _, c := range st.credentials {
 		text := c.presented(req)
-		if text == "" {
+		if text == "" || inPath && c.path == "" {
 			continue
 		}
 		missing = false
@@ -138,7 +142,8 @@ func (st *stage) admit(ctx context.Context, v *service, req *request, now time.T
 		if !ok {
 			continue
 		}
-		if token == playedToken {
+		// Behind it may stand the account of a sign-in that the token is for.
+		if of, ok := strings.CutPrefix(token, playedToken); ok && (of == "" || of[0] == '-') {
 			return text, nil
 		}
 		g, known := v.grants.Access[token]

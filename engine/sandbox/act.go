@@ -50,7 +50,7 @@ func (s *scene) cast(own *stage) {
 func (s *scene) env(item any) *expr.Env {
 	s.service.made++
 	return &expr.Env{
-		Names: map[string]any{"input": s.inputs, "item": item, "connection": s.connection},
+		Names: map[string]any{"input": s.inputs, "item": item, "connection": s.connection, "body": s.req.body},
 		Now:   s.now,
 		Place: s.action.ID + "#" + strconv.Itoa(s.service.made),
 	}
@@ -82,6 +82,16 @@ func (s *scene) act() (root map[string]any, status int, p *problem) {
 		root = s.place(s.generated(), nil, nil)
 	}
 	return root, status, p
+}
+
+// at is where in the answer the record or the list lies. An input that says it
+// stays with the client, so there the answer is the list itself.
+func (s *scene) at() []string {
+	at := s.action.Output.At
+	if len(at) > 0 && at[0] == program.FromInput {
+		return []string{"body"}
+	}
+	return at
 }
 
 func (s *scene) records() *records { return s.service.store(s.store) }
@@ -187,7 +197,7 @@ func (s *scene) first() (map[string]any, *problem) {
 			return nil, s.missing()
 		}
 		envelope, p := s.envelope(nil)
-		return s.place(nil, envelope, s.action.Output.At), p
+		return s.place(nil, envelope, s.at()), p
 	}
 	return s.told(s.records().items[found[0]], s.records().items[found[0]])
 }
@@ -205,7 +215,7 @@ func (s *scene) told(record, before any) (map[string]any, *problem) {
 	if s.action.Output.List {
 		return s.paged([]any{record}, envelope)
 	}
-	return s.place(record, envelope, s.action.Output.At), nil
+	return s.place(record, envelope, s.at()), nil
 }
 
 func (s *scene) create() (map[string]any, *problem) {
@@ -316,7 +326,7 @@ func (s *scene) remove() (map[string]any, *problem) {
 	if p != nil {
 		return nil, p
 	}
-	at := s.action.Output.At
+	at := s.at()
 	if s.action.Output.Type == nil || len(at) > 1 && has(envelope, at[1:]) {
 		return s.place(nil, envelope, nil), nil
 	}
@@ -339,9 +349,9 @@ func (s *scene) answer() (map[string]any, *problem) {
 	}
 	root := map[string]any{"headers": map[string]any{}, "body": body}
 	out := s.action.Output
-	items, ok := value.Get(root, out.At)
+	items, ok := value.Get(root, s.at())
 	list, isList := items.([]any)
-	if !out.List || !ok || !isList || len(out.At) == 0 {
+	if !out.List || !ok || !isList || len(s.at()) == 0 {
 		return root, nil
 	}
 	return s.paged(list, body)
@@ -441,7 +451,7 @@ func (s *scene) envelope(item any) (any, *problem) {
 // envelope. Without a place there is only the envelope.
 func (s *scene) place(record, envelope any, at []string) map[string]any {
 	if s.played == nil {
-		at = s.action.Output.At
+		at = s.at()
 	}
 	if envelope == nil && (len(at) != 1 || at[0] != "body") {
 		envelope = map[string]any{}

@@ -70,6 +70,32 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+func TestSeveralFiles(t *testing.T) {
+	b := shopBench(t, sandbox.Options{})
+	body := func(names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += "--x\r\nContent-Disposition: form-data; name=\"files[][file]\"; filename=\"" + name + "\"\r\n\r\nhello\r\n" +
+				"--x\r\nContent-Disposition: form-data; name=\"files[][key]\"\r\n\r\nkey of " + name[:1] + "\r\n"
+		}
+		return text + "--x--\r\n"
+	}
+	for _, step := range []struct{ body, want string }{
+		{body("a.pdf", "b.pdf"), `200 {"received":2}`},
+		{body("c.pdf"), `200 {"received":1}`},
+		{body("a.pdf", "b.pdf"), `200 {"received":2}`},
+	} {
+		b.want("POST", "/shop/v2/files", step.body, step.want, "Content-Type: multipart/form-data; boundary=x")
+	}
+	var replayed []bool
+	for _, e := range b.sandbox.Effects() {
+		replayed = append(replayed, e.Replayed)
+	}
+	if diff := cmp.Diff([]bool{false, false, true}, replayed); diff != "" {
+		t.Errorf("Effects()[].Replayed (-want +got):\n%s", diff)
+	}
+}
+
 func TestForms(t *testing.T) {
 	b := shopBench(t, sandbox.Options{})
 	b.want("POST", "/shop/v2/orders/form", "title=Jugs+%26+more&paid=true",

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"io"
 	"maps"
 	"mime/multipart"
 	"net/http"
@@ -24,7 +25,7 @@ import (
 // answered, by that action, with what the action promises to bring.
 func TestEveryAction(t *testing.T) {
 	for _, k := range builtIns(t) {
-		for _, a := range k.Actions {
+		for _, a := range k.Actions() {
 			if a.Transport != program.HTTP {
 				continue
 			}
@@ -46,7 +47,7 @@ var before = map[string]string{
 // given are inputs whose examples are not those of a record of the fixtures,
 // or are.
 var given = map[string]map[string]any{
-	"ghl.forms.upload_files":   {"files": map[string]any{"cfContract_1": value.File{Name: "a.pdf", Data: []byte("%PDF-")}}},
+	"ghl.forms.upload_files":   {"files": map[string]any{"cfContract_1": nil}},
 	"qwilr.create_tax":         {"id": "vat-5"},
 	"slack.find_user_by_email": {"email": "grace@harbourlane.example.com"},
 }
@@ -69,6 +70,7 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 	if slices.ContainsFunc(k.Auths, func(auth *program.Auth) bool { return auth.TokenURL == k.BaseURL+a.Path }) {
 		w.given = signedIn(t, s, w.stage)
 	}
+	w.first(t)
 	req := w.request(t)
 	resp, err := s.Transport(k).RoundTrip(req)
 	if err != nil {
@@ -97,11 +99,12 @@ func everyAction(t *testing.T, k *program.Connector, a *program.Action) {
 		}
 		root["body"] = v
 	}
-	record, found := value.Get(root, a.Output.At)
+	at := (&scene{action: a}).at()
+	record, found := value.Get(root, at)
 	if !found {
-		t.Fatalf("nothing lies at %s of %s", strings.Join(a.Output.At, "."), body.String())
+		t.Fatalf("nothing lies at %s of %s", strings.Join(at, "."), body.String())
 	}
-	if wrong := misfit(a.Output.Whole(), record, strings.Join(a.Output.At, ".")); wrong != "" {
+	if wrong := misfit(a.Output.Whole(), record, strings.Join(at, ".")); wrong != "" {
 		t.Errorf("%s\nin %s", wrong, body.String())
 	}
 	if list, ok := record.([]any); ok && len(list) == 0 {
@@ -126,6 +129,8 @@ func signedIn(t *testing.T, s *Sandbox, st *stage) map[string]any {
 
 var monday = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 
+// builtIns returns the connectors as an engine has them: a group is read when a
+// request may mean one of its actions.
 func builtIns(t *testing.T) []*program.Connector {
 	t.Helper()
 	src := program.Sources{Connectors: map[string][]program.File{}}
@@ -143,15 +148,11 @@ func builtIns(t *testing.T) []*program.Connector {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := program.Build(src, program.Options{})
-	if err := set.Findings.Err(); err != nil {
-		t.Fatal(err)
+	src.AsNeeded = map[string]bool{}
+	for id := range src.Connectors {
+		src.AsNeeded[id] = true
 	}
-	var out []*program.Connector
-	for _, id := range slices.Sorted(maps.Keys(set.Connectors)) {
-		out = append(out, set.Connectors[id])
-	}
-	return out
+	return slices.Collect(program.Build(src, program.Options{}).AllConnectors())
 }
 
 // exampleRequest writes the request of an action the way a client does.
@@ -160,31 +161,64 @@ type exampleRequest struct {
 	stage   *stage
 	action  *program.Action
 	inputs  map[string]any
+	answers map[string]any // to the requests before
 	given   map[string]any // inputs that are known
 
 	path  string
 	query url.Values
 	body  map[string]any
-	parts map[string]any // text or a file
 	form  url.Values
-	whole any // the body, where an input is all of it
+	raw   string // the body as a whole, where it is text
+	whole any    // the body as a whole, where it is anything else
+	parts map[string]value.File
+	texts map[string]string // of a multipart body
+}
+
+// first makes the requests that come before the action's own.
+func (w *exampleRequest) first(t *testing.T) {
+	t.Helper()
+	w.fill()
+	w.answers = map[string]any{}
+	for _, b := range w.action.Before {
+		part := &exampleRequest{sandbox: w.sandbox, stage: w.stage, action: b.Action, inputs: w.inputs, answers: w.answers}
+		resp, err := w.sandbox.Transport(w.stage.connector).RoundTrip(part.request(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode >= 300 {
+			t.Fatalf("request %s: %d %s, %v", b.ID, resp.StatusCode, data, err)
+		}
+		body, err := value.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answers[b.ID] = map[string]any{"status": resp.StatusCode, "headers": map[string]any{}, "body": body}
+	}
+}
+
+// fill gives each input its example.
+func (w *exampleRequest) fill() {
+	for _, in := range w.action.Input {
+		if v := w.example(in); v != nil {
+			w.inputs[in.Name] = v
+		}
+	}
 }
 
 func (w *exampleRequest) request(t *testing.T) *http.Request {
 	t.Helper()
 	a := w.action
-	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]any{}
-	w.form, w.whole = url.Values{}, nil
+	w.path, w.query, w.body, w.parts = a.Path, url.Values{}, map[string]any{}, map[string]value.File{}
+	w.texts = map[string]string{}
+	w.form, w.raw, w.whole = url.Values{}, "", nil
 	header := http.Header{"Accept": {"application/json"}}
 	if a.Output.Decode != program.DecodeJSON {
 		header.Set("Accept", "*/*")
 	}
-	for _, in := range a.Input {
-		if v := w.example(in); v != nil {
-			w.inputs[in.Name] = v
-		}
-	}
-	env := &expr.Env{Names: map[string]any{"input": w.inputs, "connection": w.stage.connection}}
+	w.fill()
+	env := &expr.Env{Names: map[string]any{"input": w.inputs, "connection": w.stage.connection, "before": w.answers}}
 	for _, in := range a.Input {
 		v, given := w.inputs[in.Name]
 		switch {
@@ -204,7 +238,9 @@ func (w *exampleRequest) request(t *testing.T) *http.Request {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.put(send.Place, v)
+		if v != nil {
+			w.put(send.Place, v)
+		}
 	}
 	for _, h := range a.Headers {
 		v, err := h.Value.Eval(env)
@@ -240,8 +276,11 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	t.Helper()
 	k := w.stage.connector
 	address, method := k.BaseURL+w.path, w.action.Method
-	if strings.HasPrefix(w.path, "http") {
+	switch {
+	case strings.HasPrefix(w.path, "http"):
 		address = w.path
+	case w.action.Host != "":
+		address = "https://" + w.action.Host + w.path
 	}
 	if method == "{method}" {
 		method = http.MethodPost
@@ -253,8 +292,17 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	switch {
 	case len(w.parts) > 0:
 		m := multipart.NewWriter(&body)
-		for name, v := range w.parts {
-			part(t, m, name, v)
+		for name, f := range w.parts {
+			p, err := m.CreateFormFile(name, f.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = p.Write(f.Data)
+		}
+		for name, text := range w.texts {
+			if err := m.WriteField(name, text); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
@@ -263,6 +311,8 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	case len(w.form) > 0:
 		body.WriteString(w.form.Encode())
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case w.raw != "":
+		body.WriteString(w.raw)
 	case len(w.body) > 0 || w.whole != nil:
 		all := w.whole
 		if all == nil {
@@ -284,28 +334,14 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	return req
 }
 
-// part writes one part of a form: a file, or anything else as text.
-func part(t *testing.T, m *multipart.Writer, name string, v any) {
-	t.Helper()
-	f, isFile := v.(value.File)
-	if !isFile {
-		if err := m.WriteField(name, textOf(v)); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	p, err := m.CreateFormFile(name, f.Name)
-	if err == nil {
-		_, err = p.Write(f.Data)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (w *exampleRequest) authorize(req *http.Request) {
 	if len(w.stage.credentials) == 0 {
 		return
+	}
+	for _, c := range w.stage.credentials {
+		if c.path != "" {
+			req.URL.Path = strings.ReplaceAll(req.URL.Path, "{"+c.path+"}", strings.Join(c.pieces, "anybody"))
+		}
 	}
 	c := w.stage.credentials[0]
 	text := strings.Join(c.pieces, "anybody")
@@ -324,22 +360,33 @@ func (w *exampleRequest) put(p program.Place, v any) {
 			w.query.Add(p.Path[0], textOf(e))
 		}
 	case program.InBody:
-		if len(p.Path) > 0 {
+		if text, ok := v.(string); ok && len(p.Path) == 0 {
+			w.raw = text
+		} else if len(p.Path) > 0 {
 			value.Put(w.body, p.Path, v)
 		} else {
 			w.whole = v
 		}
 	case program.InForm:
-		for _, e := range asList(v) {
-			w.form.Add(p.Path[0], textOf(e))
-		}
+		w.form.Add(p.Path[0], textOf(v))
 	case program.InMultipart:
-		several, ok := v.(map[string]any)
-		if !ok || p.Path[0] != "*" {
-			several = map[string]any{p.Path[0]: v}
-		}
-		maps.Copy(w.parts, several)
+		w.putPart(p.Path[0], v)
 	default:
+	}
+}
+
+// putPart puts a value into a multipart body: files as they are, each of
+// several under its own name, and anything else as text.
+func (w *exampleRequest) putPart(name string, v any) {
+	switch v := v.(type) {
+	case value.File, []any:
+		w.parts[name] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
+	case map[string]any:
+		for each := range v {
+			w.parts[each] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
+		}
+	default:
+		w.texts[name] = textOf(v)
 	}
 }
 

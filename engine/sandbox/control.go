@@ -31,7 +31,7 @@ func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
 	entries := []indexEntry{}
 	for _, k := range s.connectors() {
 		e := indexEntry{ID: k.ID, Name: k.Name, API: "http://" + r.Host + APIPath(k), Actions: []string{}}
-		for _, a := range k.Actions {
+		for _, a := range k.Actions() {
 			e.Actions = append(e.Actions, strings.TrimSpace(a.Name+": "+a.Method+" "+a.Path))
 		}
 		entries = append(entries, e)

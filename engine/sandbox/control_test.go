@@ -59,8 +59,30 @@ func TestSend(t *testing.T) {
 
 func TestIndex(t *testing.T) {
 	b := serve(t, sandbox.Options{}, builtIn(t, "email"))
-	b.want("GET", "/", "", `200 {"connectors":[{"id":"email","name":"E-mail","api":"`+b.url+`/email","actions":["send: send"]}],`+
+	b.want("GET", "/", "", `200 {"connectors":[{"id":"email","name":"E-mail","api":"`+b.url+`/email","actions":["send: send","send_report: send_each"]}],`+
 		`"sandbox":"every service played back from its connector file","steering":["GET /_effects","GET /_mail","POST /_fail","POST /_reset","POST /_send"]}`)
+}
+
+// Over a socket the address that a service hands out for an upload leads to the
+// sandbox, too, and not to the real one.
+func TestUploadOverASocket(t *testing.T) {
+	b := serve(t, sandbox.Options{}, builtIn(t, "slack"))
+	b.want("POST", "/slack/api/files.getUploadURLExternal", "filename=a.csv&length=3",
+		`200 {"file_id":"F05ea50417-9d60-8b26-8cbc-dcf5a501c4de","ok":true,"upload_url":"`+b.url+`/slack/upload/v1/sandbox"}`,
+		"Content-Type: application/x-www-form-urlencoded")
+	b.want("POST", "/slack/upload/v1/sandbox", "a,b", `200 "OK"`, "Authorization: ", "Content-Type: application/octet-stream")
+	b.want("POST", "/slack/api/files.completeUploadExternal", `{"channel_id":"C1","files":[{"id":"F7","title":"a.csv"}]}`,
+		`200 {"files":[{"channel_id":"C1","channels":["C1"],"files":[{"id":"F7","title":"a.csv"}],"id":"F7","name":"a.csv","title":"a.csv"}],"ok":true}`)
+	b.want("POST", "/slack/api/chat.nothing", `{"text":"hi"}`,
+		`404 {"detail":"Cannot POST /slack/api/chat.nothing","error":"channel_not_found","ok":false}`)
+}
+
+// A key in the path is checked as one in a header is.
+func TestKeyInPath(t *testing.T) {
+	b := serve(t, sandbox.Options{}, builtIn(t, "slack"))
+	b.want("POST", "/slack/services/another", `{"text":"hi"}`,
+		`401 {"detail":"the credentials are not those of the sandbox: a secret field is \"sandbox-\" and its name","error":"invalid_auth","ok":false}`)
+	b.want("POST", "/slack/services/sandbox-webhook_url", `{"text":"hi"}`, `200 "ok"`)
 }
 
 func TestMail(t *testing.T) {

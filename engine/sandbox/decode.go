@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +48,10 @@ func (st *stage) decode(a *program.Action, req *request) (map[string]any, *probl
 	inputs := make(map[string]any, len(a.Input))
 	var first *problem
 	for _, in := range a.Input {
+		if in.Place.In == program.InNowhere {
+			inputs[in.Name] = nil // a vendor never sees it
+			continue
+		}
 		v, wrong := st.input(in, req)
 		if wrong != "" && first == nil {
 			first = invalid("%s", wrong)
@@ -80,7 +83,9 @@ func (st *stage) input(in *program.Input, req *request) (v any, wrong string) {
 		v, wrong = found, misfit(in.Type, found, at)
 	}
 	if wrong == "" {
-		wrong = outOfBounds(in.Field, v, at)
+		if reason := in.OutOfBounds(v); reason != "" {
+			wrong = at + " is " + shown(v) + ", " + reason
+		}
 	}
 	return v, wrong
 }
@@ -281,27 +286,6 @@ func fitsText(t *value.Type, text string) bool {
 		return false
 	}
 	return err == nil
-}
-
-func outOfBounds(f value.Field, v any, at string) string {
-	n, isNumber := v.(float64)
-	if i, ok := v.(int); ok {
-		n, isNumber = float64(i), true
-	}
-	switch {
-	case isNumber && f.Min != nil && n < *f.Min:
-		return fmt.Sprintf("%s is %v, at least %v is expected", at, v, *f.Min)
-	case isNumber && f.Max != nil && n > *f.Max:
-		return fmt.Sprintf("%s is %v, at most %v is expected", at, v, *f.Max)
-	}
-	text, isText := v.(string)
-	if !isText || f.Pattern == "" {
-		return ""
-	}
-	if ok, err := regexp.MatchString(f.Pattern, text); err == nil && !ok {
-		return fmt.Sprintf("%s is %s, which does not match %s", at, shown(text), f.Pattern)
-	}
-	return ""
 }
 
 // shown returns a value as it stands in a sentence.

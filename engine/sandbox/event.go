@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +80,7 @@ func (d *delivery) body(t *program.Trigger, payload any) ([]byte, error) {
 	d.stamp(body)
 	if ok && example {
 		d.refresh(body)
+		d.renew(t, body)
 	}
 	return value.Encode(v)
 }
@@ -127,6 +129,29 @@ func (d *delivery) refresh(body map[string]any) {
 	if root, path := split(d.hooks.TimestampAt); root == "body" && len(path) > 0 {
 		old, _ := value.Get(body, path)
 		value.Put(body, path, timeLike(old, d.now))
+	}
+}
+
+// renew makes an example another event than the one before: the times by which
+// two events are known to be one become that of now.
+func (d *delivery) renew(t *program.Trigger, body map[string]any) {
+	for _, path := range t.Same {
+		at := t.Output.Type
+		wire := slices.Clone(t.Output.At)
+		for _, name := range path {
+			f, ok := at.Lookup(name)
+			if !ok {
+				break
+			}
+			if at = f.Type; f.Wire != nil {
+				wire = append(wire, f.Wire...)
+			} else {
+				wire = append(wire, name)
+			}
+		}
+		if root, rest := split(wire); at.Kind == value.Datetime && root == "body" {
+			value.Put(body, rest, timeLike(nil, d.now))
+		}
 	}
 }
 

@@ -145,8 +145,8 @@ func TestEventSignedInOtherWays(t *testing.T) {
 	body := []byte(`{"a":1}`)
 	send := func(v *program.Verify) *http.Request {
 		k := &program.Connector{ID: "x", Webhooks: &program.Webhooks{Verify: []*program.Verify{v}}}
-		k.Triggers = []*program.Trigger{{Connector: k, ID: "x.y", Name: "y", Webhook: true}}
-		req, err := s.Event(t.Context(), k.Triggers[0], hook+"?a=b", body)
+		trigger := &program.Trigger{Connector: k, ID: "x.y", Name: "y", Webhook: true}
+		req, err := s.Event(t.Context(), trigger, hook+"?a=b", body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ const nextPageParam = "page"
 func (s *scene) paged(items []any, envelope any) (map[string]any, *problem) {
 	p := s.action.Paginate
 	if p == nil {
-		return s.place(items, envelope, s.action.Output.At), nil
+		return s.place(items, envelope, s.at()), nil
 	}
 	size, wrong := s.pageSize(p)
 	if wrong != nil {
@@ -39,7 +39,7 @@ func (s *scene) paged(items []any, envelope any) (map[string]any, *problem) {
 	if p.Style == "last_item" && len(page) > 0 {
 		page[len(page)-1] = withCursor(withCursor(page[len(page)-1], p.Next, to), p.AndNext, to)
 	}
-	root := s.place(page, envelope, s.action.Output.At)
+	root := s.place(page, envelope, s.at())
 	s.lead(root, p, to, len(items))
 	return root, nil
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"net/http"
@@ -34,6 +35,7 @@ type performance struct {
 	service *service
 	req     *request
 	origin  string
+	socket  string // where the connector is played over a socket, "" without one
 	now     time.Time
 	effect  Effect
 	change  int // of the service, where the request made one
@@ -45,6 +47,10 @@ type performance struct {
 func (s *Sandbox) play(ctx context.Context, st *stage, r *http.Request, path, origin string) *answer {
 	p := &performance{stage: st, sandbox: s, service: s.service(st.connector.ID), origin: origin, now: s.now(), header: http.Header{}}
 	req, wrong := read(r, path)
+	req.outside = !strings.HasSuffix(r.URL.EscapedPath(), st.base+path)
+	if r.URL.Host == "" { // as servers see requests
+		p.socket = origin + "/" + st.connector.ID
+	}
 	p.req = req
 	p.effect = Effect{Time: p.now, Connector: st.connector.ID, Method: r.Method, Path: st.base + path}
 	action, allowed := st.find(req)
@@ -99,13 +105,13 @@ func (p *performance) perform(ctx context.Context, a *program.Action, wrong *pro
 	inputs, misfits := p.decode(a, p.req)
 	p.effect.Input = logged(masked(a, inputs))
 	full := v.spend(p.budgets(a, account, inputs), p.now, p.header)
-	for _, found := range []*problem{full, wrong, p.constants(a, p.req, inputs), misfits} {
+	for _, found := range []*problem{full, wrong, p.req.unexpected(a), p.constants(a, p.req, inputs), misfits} {
 		if found != nil {
 			return p.refused(found)
 		}
 	}
 	key := ""
-	if text := p.req.header.Get(a.Repeat.Header); a.Repeat.Header != "" && text != "" {
+	if text := p.req.repeatKey(a.Repeat); text != "" {
 		key = strings.Join([]string{a.Name, account, text}, "\x00")
 		if first, ok := v.replied(key, p.now); ok {
 			p.effect.Replayed = true
@@ -162,7 +168,21 @@ func (p *performance) render(root map[string]any, status int, decode program.Dec
 	if err != nil {
 		return nil, err
 	}
-	return p.finished(status, data), nil
+	return p.finished(status, p.here(data)), nil
+}
+
+// here leads the addresses of the connector's other hosts back to the sandbox,
+// where it is reached over a socket.
+func (p *performance) here(body []byte) []byte {
+	if p.socket == "" {
+		return body
+	}
+	for _, host := range p.connector.Hosts {
+		if host != "*" {
+			body = bytes.ReplaceAll(body, []byte("https://"+host+"/"), []byte(p.socket+"/"))
+		}
+	}
+	return body
 }
 
 // finished returns an answer with a JSON body; some statuses have none.
@@ -183,8 +203,8 @@ func (p *performance) refused(why *problem) *answer {
 // vendorError returns the body of an error as the vendor writes it.
 func (st *stage) vendorError(why *problem) []byte {
 	var body any = map[string]any{"message": why.message}
-	if sb := st.connector.Sandbox; sb != nil && sb.Error != nil {
-		v, err := sb.Error.Eval(&expr.Env{Names: map[string]any{
+	if form := st.connector.SandboxError; form != nil {
+		v, err := form.Eval(&expr.Env{Names: map[string]any{
 			"status": why.status, "message": why.message, "class": string(why.class),
 		}})
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"patchbay/engine/program"
@@ -22,10 +23,12 @@ type request struct {
 	url    *url.URL
 	header http.Header
 	query  url.Values
-	body   any // decoded JSON, nil where there is none
+	body   any // decoded JSON, or a file; nil where there is none
 	form   url.Values
-	files  map[string]value.File
+	files  map[string][]value.File
 	filled map[string]string // what stands in the braces of the path
+
+	outside bool // not below the connector's base address
 }
 
 // problem is why a request is refused.
@@ -52,7 +55,7 @@ const mostBody = 32 << 20
 func read(r *http.Request, path string) (*request, *problem) {
 	req := &request{
 		method: r.Method, path: path, url: r.URL, header: r.Header, query: r.URL.Query(),
-		form: url.Values{}, files: map[string]value.File{},
+		form: url.Values{}, files: map[string][]value.File{},
 	}
 	if r.Body == nil {
 		return req, nil
@@ -83,12 +86,23 @@ func (req *request) decode(raw []byte) *problem {
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		req.body, err = value.Decode(raw)
 	default:
-		return refuse(http.StatusUnsupportedMediaType, value.ClassInvalid, "the body is %s, application/json is expected", kind)
+		req.body = value.File{Name: "body", ContentType: kind, Data: raw}
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, value.ClassInvalid, "the body cannot be read as %s: %v", kind, err)
 	}
 	return nil
+}
+
+// unexpected tells that the body is bytes where the action takes none.
+func (req *request) unexpected(a *program.Action) *problem {
+	f, isFile := req.body.(value.File)
+	takes := func(p program.Place) bool { return p.In == program.InBody && (len(p.Path) == 0 || p.Path[0] == "*") }
+	if !isFile || slices.ContainsFunc(a.Input, func(in *program.Input) bool { return takes(in.Place) }) ||
+		slices.ContainsFunc(a.Send, func(s program.Send) bool { return takes(s.Place) }) {
+		return nil
+	}
+	return refuse(http.StatusUnsupportedMediaType, value.ClassInvalid, "the body is %s, application/json is expected", f.ContentType)
 }
 
 func (req *request) parts(r *multipart.Reader) error {
@@ -108,7 +122,8 @@ func (req *request) parts(r *multipart.Reader) error {
 			req.form.Add(p.FormName(), string(data))
 			continue
 		}
-		req.files[p.FormName()] = value.File{Name: p.FileName(), ContentType: p.Header.Get("Content-Type"), Data: data}
+		f := value.File{Name: p.FileName(), ContentType: p.Header.Get("Content-Type"), Data: data}
+		req.files[p.FormName()] = append(req.files[p.FormName()], f)
 	}
 }
 
@@ -150,8 +165,8 @@ func (req *request) lookup(in *program.Input) (any, bool) {
 		v, ok := value.Get(req.body, p.Path)
 		return v, ok && v != nil
 	case program.InMultipart:
-		if f, ok := req.files[p.Path[0]]; ok {
-			return f, true
+		if files := req.files[p.Path[0]]; len(files) > 0 {
+			return filesFor(in.Type, files), true
 		}
 	case program.InPath:
 		if p.Path[0] == "url" && req.filled == nil {
@@ -166,6 +181,32 @@ func (req *request) lookup(in *program.Input) (any, bool) {
 	return texts, len(texts) > 0
 }
 
+// filesFor returns files as an input of that type has them: a list, or the last
+// one of that name.
+func filesFor(t *value.Type, files []value.File) any {
+	if t == nil || t.Kind != value.List {
+		return files[len(files)-1]
+	}
+	list := make([]any, len(files))
+	for i, f := range files {
+		list[i] = f
+	}
+	return list
+}
+
+// repeatKey returns the key by which the vendor knows a repeat of an action, ""
+// where the request has none.
+func (req *request) repeatKey(r program.Repeat) string {
+	switch {
+	case r.Part != "":
+		return strings.Join(req.form[r.Part], " ")
+	case r.Header != "":
+		return req.header.Get(r.Header)
+	default:
+		return ""
+	}
+}
+
 // spread returns all of a query, of the headers or of a form as a map.
 func (req *request) spread(in program.In) (any, bool) {
 	from := map[string][]string(req.query)
@@ -173,12 +214,10 @@ func (req *request) spread(in program.In) (any, bool) {
 	switch in {
 	case program.InHeader:
 		from = req.header
-	case program.InForm:
+	case program.InForm, program.InMultipart:
 		from = req.form
-	case program.InMultipart:
-		from = req.form
-		for name, file := range req.files {
-			m[name] = file
+		for name, f := range req.files {
+			m[name] = f
 		}
 	default:
 	}

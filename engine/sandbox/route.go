@@ -6,30 +6,68 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
-// stage is a connector made ready to be played. It is immutable.
+// stage is a connector made ready to be played.
 type stage struct {
 	connector   *program.Connector
-	base        string // the path of its base address, without the slash at the end
-	routes      []*route
+	base        string         // the path of its base address, without the slash at the end
+	routes      []*route       // of the actions that are at hand
+	groups      []*groupRoutes // of those that are read as needed
 	connection  map[string]any // the fields of a connection to the sandbox, no secrets
 	credentials []*credential
+}
+
+// groupRoutes are the routes of a group that is read when a request may mean
+// one of its actions.
+type groupRoutes struct {
+	seeming []*route // by the text of its file
+	routes  func() []*route
 }
 
 func newStage(k *program.Connector) *stage {
 	st := &stage{connector: k, base: basePath(k), connection: map[string]any{}}
 	maps.Copy(st.connection, program.SandboxConnection(k).Fields)
-	for _, a := range k.Actions {
-		if a.Transport == program.HTTP && a.Path != "" {
-			st.routes = append(st.routes, newRoute(a))
+	st.routes = routesOf(k.ActionsOf(""))
+	requests := k.Requests()
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		g := &groupRoutes{routes: sync.OnceValue(func() []*route { return routesOf(k.ActionsOf(name)) })}
+		for _, line := range requests[name] {
+			_, path, _ := strings.Cut(line, " ")
+			g.seeming = append(g.seeming, newRoute(&program.Action{Path: path}))
 		}
+		st.groups = append(st.groups, g)
 	}
 	st.credentials = newCredentials(k)
 	return st
+}
+
+func routesOf(actions []*program.Action) []*route {
+	var routes []*route
+	for _, a := range actions {
+		for _, b := range a.Before {
+			routes = append(routes, newRoute(b.Action))
+		}
+		if a.Transport == program.HTTP && a.Path != "" {
+			routes = append(routes, newRoute(a))
+		}
+	}
+	return routes
+}
+
+// routesFor returns the routes that a request to the path may take.
+func (st *stage) routesFor(path string) []*route {
+	routes := slices.Clip(st.routes)
+	for _, g := range st.groups {
+		if slices.ContainsFunc(g.seeming, func(r *route) bool { _, ok := r.match(path); return ok }) {
+			routes = append(routes, g.routes()...)
+		}
+	}
+	return routes
 }
 
 // basePath is the path of a connector's base address.
@@ -43,18 +81,14 @@ func basePath(k *program.Connector) string {
 
 // store returns the store of that name, nil for none.
 func (st *stage) store(name string) *program.SandboxStore {
-	if st.connector.Sandbox == nil {
-		return nil
-	}
-	return st.connector.Sandbox.Stores[name]
+	store, _ := st.connector.Store(name)
+	return store
 }
 
 // played returns how the action is to be answered, nil where nothing is said.
 func (st *stage) played(a *program.Action) *program.SandboxAction {
-	if st.connector.Sandbox == nil {
-		return nil
-	}
-	return st.connector.Sandbox.Actions[a.Name]
+	played, _ := st.connector.Played(a.Name)
+	return played
 }
 
 // route is the request line of an action.
@@ -162,9 +196,10 @@ type candidate struct {
 // braces of its path. Without one, allowed are the methods the path has.
 func (st *stage) find(req *request) (found *program.Action, allowed []string) {
 	var fitting []candidate
-	for _, r := range st.routes {
+	for _, r := range st.routesFor(req.path) {
 		filled, ok := r.match(req.path)
-		if !ok {
+		// Below the base address of the connector are only its own paths.
+		if elsewhere := r.whole || r.action.Host != ""; !ok || elsewhere && !req.outside && st.base != "" {
 			continue
 		}
 		if !r.takes(req.method) {
@@ -248,6 +283,9 @@ func (req *request) fit(r *route) int {
 		score++
 	}
 	for _, in := range r.action.Input {
+		if in.Place.In == program.InNowhere {
+			continue
+		}
 		declare(declared, in.Place)
 		switch _, there := req.lookup(in); {
 		case there:

@@ -20,6 +20,7 @@ func actionSection() section[Action] {
 			Help: "whether it may be done twice; also { key: <header>, for: 30m }",
 		}, readRepeat),
 		lines("scopes", Lines, "the scopes it needs", "[contacts.readonly]", func(a *Action) *[]Text { return &a.Scopes }).not("scope"),
+		blocks("before", "before", beforeSection, "the requests that come before its own, in this order", func(a *Action, b *Before) { a.Before = append(a.Before, b) }),
 		scalar("request", Line, "the method and the path", "GET /pages/{pageId}", func(a *Action) *Text { return &a.Request }).must(),
 		headers("what is sent with the request", func(a *Action) *[]Entry { return &a.Headers }),
 		pairs("send", "what is always sent: place and value", "{ body.altType: location }", func(a *Action) *[]Entry { return &a.Send }),
@@ -31,6 +32,15 @@ func actionSection() section[Action] {
 		scalar("timeout", Duration, "how long an answer may take", "30s", func(a *Action) *Text { return &a.Timeout }),
 		scalar("deprecated", Line, "why it should not be used any more", "use contacts.upsert", func(a *Action) *Text { return &a.Deprecated }),
 		reasons("differs", "where it departs from the service's own description on purpose: what, and why", `{ required.followers: the service does not ask for it }`, func(a *Action) *[]Entry { return &a.Differs }),
+	}}
+}
+
+func beforeSection() section[Before] {
+	return section[Before]{name: "before", noun: "a request before", rows: []row[Before]{
+		scalar("id", Name, "the name by which later requests see its answer, as before.<id>.body", "address", func(b *Before) *Text { return &b.ID }).must().not("name"),
+		scalar("request", Line, "the method and the path; {url} where an earlier answer brings the address", "GET /files/address", func(b *Before) *Text { return &b.Request }).must(),
+		headers("what is sent with this request", func(b *Before) *[]Entry { return &b.Headers }),
+		pairs("send", "what is sent: place and value", `{ query.size: "${{ bytes(input.content) }}" }`, func(b *Before) *[]Entry { return &b.Send }),
 	}}
 }
 
@@ -58,7 +68,7 @@ func readRepeat(p *parser, a *Action, s spot) {
 
 func repeatSection() section[Repeat] {
 	return section[Repeat]{name: "repeat", noun: "repeat", rows: []row[Repeat]{
-		scalar("key", Line, "the header by which the service knows a repetition", "Idempotency-Key", func(r *Repeat) *Text { return &r.Key }).must(),
+		scalar("key", Line, "the header by which the service knows a repetition, or a part of a multipart body, such as multipart.files[][key], sent behind each file", "Idempotency-Key", func(r *Repeat) *Text { return &r.Key }).must(),
 		scalar("for", Duration, "how long the service remembers it", "30m", func(r *Repeat) *Text { return &r.For }).must(),
 	}}
 }
@@ -135,9 +145,11 @@ func triggerSection() section[Trigger] {
 		lines("scopes", Lines, "the scopes it needs", "[contacts.readonly]", func(t *Trigger) *[]Text { return &t.Scopes }).not("scope"),
 		fields("input", "what a flow gives it", func(t *Trigger) *[]Field { return &t.Input }).not("inputs"),
 		scalar("match", Expression, "of webhook: which deliveries are meant", `body.type == "pageAccepted"`, func(t *Trigger) *Text { return &t.Match }),
+		scalar("event", Line, "of webhook: the service's own name of the event, to subscribe to it", "pageAccepted", func(t *Trigger) *Text { return &t.Event }),
 		block("output", "output", outputSection, "of webhook: what the event brings", func(t *Trigger, o *Output) { t.Output = o }),
 		custom(Key{Name: "example", Form: Literal, Help: "of webhook: the body of a delivery, or a file in the folder that holds it", Example: "fixtures/page_accepted.json"},
 			func(p *parser, t *Trigger, s spot) { t.Example = p.value(s) }),
+		block("catch_up", "catch_up", catchUpSection, "of webhook: how events that were not delivered are found", func(t *Trigger, c *CatchUp) { t.CatchUp = c }),
 		scalar("action", Line, "of poll: the action that lists what is new", "pages.list", func(t *Trigger) *Text { return &t.Action }),
 		pairs("with", "of poll: what the action is given", "{ limit: 100 }", func(t *Trigger) *[]Entry { return &t.With }),
 		scalar("every", Duration, "of poll: how often it is asked", "15m", func(t *Trigger) *Text { return &t.Every }),
@@ -153,7 +165,7 @@ func triggerKeys() (needs, strays map[string][]string) {
 	needs = map[string][]string{"webhook": {"output"}, "poll": {"action", "every", "item_id"}}
 	strays = map[string][]string{
 		"webhook": {"action", "with", "every", "item_id", "changed"},
-		"poll":    {"match", "output", "example"},
+		"poll":    {"match", "event", "output", "example", "catch_up"},
 	}
 	return needs, strays
 }

@@ -56,7 +56,7 @@ type Auth struct {
 	Type   Text
 	Fields []Field
 
-	Token, Header, Query, Value, Username, Password Text
+	Token, Header, Query, Path, Value, Username, Password Text
 
 	AuthorizeURL, TokenURL           Text
 	AuthorizeParams, TokenParams     []Entry
@@ -73,7 +73,16 @@ type Refresh struct {
 
 // Members is how one sign-in serves many accounts.
 type Members struct {
-	List, ID, Token Text
+	List, ID, Title, Field, Every Text // Title is the key name
+	With                          []Entry
+	Token                         *MemberToken
+	Joined, Retired               Text
+}
+
+// MemberToken is how an account of a sign-in gets a token of its own.
+type MemberToken struct {
+	Action, AccessToken, ExpiresIn Text
+	With                           []Entry
 }
 
 // Limit is one rate limit, of a connector or an action.
@@ -129,6 +138,7 @@ type Action struct {
 	Effect     Text
 	Repeat     *Repeat
 	Scopes     []Text
+	Before     []*Before
 	Request    Text
 	Headers    []Entry
 	Send       []Entry // place → value
@@ -141,6 +151,13 @@ type Action struct {
 	Deprecated Text
 	Docs       Text
 	Differs    []Entry // what differs from the vendor's description → why
+}
+
+// Before is one request that an action makes before its own.
+type Before struct {
+	ID, Request Text
+	Headers     []Entry
+	Send        []Entry // place → value
 }
 
 // Repeat is the `repeat:` of an action: a word, or a key header with its time.
@@ -185,6 +202,8 @@ type Trigger struct {
 	Type       Text // webhook or poll
 	Scopes     []Text
 	Match      Text
+	Event      Text // the vendor's name of it, to subscribe to
+	CatchUp    *CatchUp
 	Output     *Output
 	Example    *Value
 	Action     Text
@@ -198,7 +217,7 @@ type Trigger struct {
 
 // Webhooks is how a vendor delivers events, for all its webhook triggers.
 type Webhooks struct {
-	Subscribe  *Value // in_vendor_console, or { on, off, keep }
+	Subscribe  *Subscribe // nil for in_vendor_console
 	Connection Text
 	EventID    Text
 	Fields     []Field
@@ -206,6 +225,34 @@ type Webhooks struct {
 	Timestamp  *Timestamp
 	Ack        *Ack
 	Challenge  *Challenge
+}
+
+// Subscribe is how a vendor is told, by calls, where to deliver which events.
+type Subscribe struct {
+	Each    Text // event or all
+	Ways    []Text
+	On, Off *Invocation
+	Keep    *Keep
+	List    *SubscribeList
+}
+
+// Keep is what of a subscription is kept.
+type Keep struct{ ID, Secret Text }
+
+// SubscribeList is how the subscriptions there are can be seen.
+type SubscribeList struct {
+	Action              Text
+	With                []Entry
+	ID, Address, Events Text
+}
+
+// CatchUp is how events that were not delivered are found.
+type CatchUp struct {
+	Action         Text
+	With           []Entry
+	Every, Changed Text
+	Event          []Entry
+	Same           []Text
 }
 
 // Verify is one way a delivery may prove where it comes from.
@@ -231,7 +278,7 @@ type Challenge struct {
 // Sandbox is how the sandbox plays the vendor.
 type Sandbox struct {
 	Store   []Entry // type → fixture file, or { file, id }
-	Actions []SandboxAction
+	Actions []*SandboxAction
 	Error   *Value
 }
 
@@ -244,4 +291,5 @@ type SandboxAction struct {
 	Set                                        []Entry
 	Status                                     Text
 	Envelope                                   *Value
+	Before                                     []*SandboxAction // by the id of the request before
 }

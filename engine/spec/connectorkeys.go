@@ -76,7 +76,7 @@ func limitSection() section[Limit] {
 func errorRuleSection() section[ErrorRule] {
 	return section[ErrorRule]{name: "error_rule", noun: "an entry of errors", rows: []row[ErrorRule]{
 		scalar("when", Expression, "which answers are meant", "status == 404", func(r *ErrorRule) *Text { return &r.When }).must().not("if"),
-		word("class", "auth forbidden invalid not_found conflict rate_limit transient unknown", "what kind of error it is", func(r *ErrorRule) *Text { return &r.Class }).must(),
+		word("class", "auth forbidden invalid not_found conflict rate_limit transient unknown none", "what kind of error it is; none is none", func(r *ErrorRule) *Text { return &r.Class }).must(),
 		scalar("message", Path, "where the answer says what is wrong", "body.error.message", func(r *ErrorRule) *Text { return &r.Message }),
 	}}
 }
@@ -105,6 +105,7 @@ func authSection() section[Auth] {
 		scalar("token", Line, "of bearer: the token", `"${{ connection.token }}"`, func(a *Auth) *Text { return &a.Token }),
 		scalar("header", Line, "of api_key: the header that carries the key", "Authorization", func(a *Auth) *Text { return &a.Header }),
 		scalar("query", Line, "of api_key: the query parameter that carries the key", "key", func(a *Auth) *Text { return &a.Query }),
+		scalar("path", Name, "of api_key: the {name} in the path of a request that the key fills", "webhook", func(a *Auth) *Text { return &a.Path }),
 		scalar("value", Line, "of api_key: what is sent", `"${{ connection.login }}:${{ connection.secret_key }}"`, func(a *Auth) *Text { return &a.Value }),
 		scalar("username", Line, "of basic: the name", `"${{ connection.username }}"`, func(a *Auth) *Text { return &a.Username }),
 		scalar("password", Line, "of basic: the password", `"${{ connection.password }}"`, func(a *Auth) *Text { return &a.Password }),
@@ -122,7 +123,7 @@ func oauthRows() []row[Auth] {
 		scalar("pkce", Switch, "false where the service has none", "false", func(a *Auth) *Text { return &a.PKCE }),
 		word("client_auth", "body header", "where the client proves who it is", func(a *Auth) *Text { return &a.ClientAuth }),
 		block("refresh", "refresh", refreshSection, "how tokens are renewed", func(a *Auth, r *Refresh) { a.Refresh = r }),
-		block("members", "members", membersSection, "the accounts that one sign-in serves", func(a *Auth, m *Members) { a.Members = m }).reserved(),
+		block("members", "members", membersSection, "the accounts that one sign-in serves", func(a *Auth, m *Members) { a.Members = m }),
 	}
 }
 
@@ -150,8 +151,23 @@ func refreshSection() section[Refresh] {
 
 func membersSection() section[Members] {
 	return section[Members]{name: "members", noun: "members", rows: []row[Members]{
-		scalar("list", Line, "the action that lists the accounts", "locations.list", func(m *Members) *Text { return &m.List }).must(),
-		scalar("id", Path, "the name of an account", "item._id", func(m *Members) *Text { return &m.ID }).must(),
-		scalar("token", Line, "the action that brings the token of an account", "oauth.location_token", func(m *Members) *Text { return &m.Token }),
+		scalar("list", Line, "the action that lists the accounts, called with the sign-in's own token", "oauth.list_installed_locations", func(m *Members) *Text { return &m.List }).must(),
+		pairs("with", "what that action is given, over connection", `{ companyId: "${{ connection.companyId }}" }`, func(m *Members) *[]Entry { return &m.With }),
+		scalar("id", Path, "where an item of the list has the id of the account", "item.id", func(m *Members) *Text { return &m.ID }).must(),
+		scalar("name", Path, "where it has what people call the account", "item.name", func(m *Members) *Text { return &m.Title }),
+		scalar("field", Line, "the field of the connection that each account fills with its id", "locationId", func(m *Members) *Text { return &m.Field }).must(),
+		scalar("every", Duration, "how often the list is read again, without it every hour", "1h", func(m *Members) *Text { return &m.Every }),
+		block("token", "member_token", memberTokenSection, "how an account gets a token of its own; without it the sign-in's own token serves all", func(m *Members, t *MemberToken) { m.Token = t }),
+		scalar("joined", Expression, "which deliveries say that an account has joined, over body, headers and connection", `body.type == "INSTALL"`, func(m *Members) *Text { return &m.Joined }),
+		scalar("retired", Expression, "which deliveries say that an account has left", `body.type == "UNINSTALL"`, func(m *Members) *Text { return &m.Retired }),
+	}}
+}
+
+func memberTokenSection() section[MemberToken] {
+	return section[MemberToken]{name: "member_token", noun: "the token of an account", rows: []row[MemberToken]{
+		scalar("action", Line, "the action that brings the token, called with the sign-in's own", "oauth.location_token", func(t *MemberToken) *Text { return &t.Action }).must(),
+		pairs("with", "what that action is given, over connection and member, which has id and name", `{ locationId: "${{ member.id }}" }`, func(t *MemberToken) *[]Entry { return &t.With }),
+		scalar("access_token", Path, "where its output has the token", "output.accessToken", func(t *MemberToken) *Text { return &t.AccessToken }).must(),
+		scalar("expires_in", Path, "where it has how many seconds the token lives", "output.expiresIn", func(t *MemberToken) *Text { return &t.ExpiresIn }),
 	}}
 }

@@ -4,7 +4,7 @@ func webhooksSection() section[Webhooks] {
 	return section[Webhooks]{name: "webhooks", noun: "webhooks", rows: []row[Webhooks]{
 		custom(Key{
 			Name: "subscribe", Form: Either, Forms: []Form{Word, Block}, Section: "subscribe", Words: []string{"in_vendor_console"}, Example: "in_vendor_console",
-			Help: "how the service is told the address; also { on: <action>, off: <action>, keep: [id] }",
+			Help: "how the service is told the address: by people, or with these keys by calls of the connector",
 		}, readSubscribe),
 		scalar("connection", Path, "what in a delivery says whose event it is", "body.locationId", func(w *Webhooks) *Text { return &w.Connection }),
 		scalar("event_id", Path, "what makes a delivery the same as one before", "body.webhookId", func(w *Webhooks) *Text { return &w.EventID }),
@@ -14,32 +14,6 @@ func webhooksSection() section[Webhooks] {
 		block("timestamp", "timestamp", timestampSection, "how old a delivery may be", func(w *Webhooks, t *Timestamp) { w.Timestamp = t }),
 		block("ack", "ack", ackSection, "what a delivery is answered", func(w *Webhooks, a *Ack) { w.Ack = a }),
 		block("challenge", "challenge", challengeSection, "the question the service asks first", func(w *Webhooks, c *Challenge) { w.Challenge = c }),
-	}}
-}
-
-func readSubscribe(p *parser, w *Webhooks, s spot) {
-	if s.value.Kind == Map {
-		read(p, subscribeSection(), s)
-		w.Subscribe = s.value
-		return
-	}
-	s.rule.Form = Word
-	if p.text(s).Given() {
-		w.Subscribe = s.value
-	}
-}
-
-// subscription is read only to be checked: a [Webhooks] keeps the value.
-type subscription struct {
-	on, off Text
-	keep    []Text
-}
-
-func subscribeSection() section[subscription] {
-	return section[subscription]{name: "subscribe", noun: "subscribe", rows: []row[subscription]{
-		scalar("on", Line, "the action that subscribes", "webhooks.create", func(s *subscription) *Text { return &s.on }).must(),
-		scalar("off", Line, "the action that ends the subscription", "webhooks.delete", func(s *subscription) *Text { return &s.off }),
-		lines("keep", Lines, "what of the first answer is kept", "[id, secret]", func(s *subscription) *[]Text { return &s.keep }),
 	}}
 }
 
@@ -86,7 +60,7 @@ func sandboxSection() section[Sandbox] {
 		}, readStore),
 		named("actions", "sandbox_action", sandboxActionSection, "how actions are answered", func(x *Sandbox, name Text, a *SandboxAction) {
 			a.Name = name
-			x.Actions = append(x.Actions, *a)
+			x.Actions = append(x.Actions, a)
 		}),
 		anything("error", "what an error of the service looks like", "{ message: \"${{ message }}\" }", func(x *Sandbox) **Value { return &x.Error }),
 	}}
@@ -117,7 +91,21 @@ func readStore(p *parser, x *Sandbox, s spot) {
 }
 
 func sandboxActionSection() section[SandboxAction] {
-	return section[SandboxAction]{name: "sandbox_action", noun: "an action of the sandbox", sound: soundSandboxAction, rows: []row[SandboxAction]{
+	return section[SandboxAction]{name: "sandbox_action", noun: "an action of the sandbox", sound: soundSandboxAction, rows: append([]row[SandboxAction]{
+		named("before", "sandbox_part", sandboxPartSection, "how the requests before its own are answered, by their ids", func(a *SandboxAction, id Text, b *SandboxAction) {
+			b.Name = id
+			a.Before = append(a.Before, b)
+		}),
+	}, sandboxRows()...)}
+}
+
+func sandboxPartSection() section[SandboxAction] {
+	return section[SandboxAction]{name: "sandbox_part", noun: "a request before, in the sandbox", sound: soundSandboxAction, rows: sandboxRows()}
+}
+
+// sandboxRows are the keys by which the sandbox answers one request.
+func sandboxRows() []row[SandboxAction] {
+	return []row[SandboxAction]{
 		scalar("list", Line, "answers with the records of that store", "Page", func(a *SandboxAction) *Text { return &a.List }),
 		scalar("first", Line, "answers with the first record of that store", "Page", func(a *SandboxAction) *Text { return &a.First }).not("one", "get"),
 		scalar("create", Line, "adds a record to that store", "Page", func(a *SandboxAction) *Text { return &a.Create }),
@@ -129,7 +117,7 @@ func sandboxActionSection() section[SandboxAction] {
 		pairs("set", "what is written into the record", "{ updatedAt: \"${{ now() }}\" }", func(a *SandboxAction) *[]Entry { return &a.Set }),
 		scalar("status", Whole, "the status of the answer", "201", func(a *SandboxAction) *Text { return &a.Status }),
 		anything("envelope", "what stands around the record in the answer", "{ ok: true }", func(a *SandboxAction) **Value { return &a.Envelope }),
-	}}
+	}
 }
 
 func soundSandboxAction(p *parser, _ *SandboxAction, s spot) {

@@ -79,13 +79,14 @@ func Sections() []Section {
 		connectionSection().shown(),
 
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),
-		refreshSection().shown(), membersSection().shown(), limitSection().shown(), errorRuleSection().shown(),
+		refreshSection().shown(), membersSection().shown(), memberTokenSection().shown(), limitSection().shown(), errorRuleSection().shown(),
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
-		actionSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(), positionSection().shown(),
+		actionSection().shown(), beforeSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(), positionSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
-		webhooksSection().shown(), subscribeSection().shown(), verifySection().shown(), timestampSection().shown(),
+		catchUpSection().shown(), webhooksSection().shown(), subscribeSection().shown(), subscribeOnSection().shown(),
+		keepSection().shown(), subscribeOffSection().shown(), subscribeListSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
-		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(),
+		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(), sandboxPartSection().shown(),
 	}
 }
 

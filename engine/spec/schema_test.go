@@ -137,7 +137,7 @@ types:
 actions:
   read: { effect: read, request: GET /a, output: { list: { id: { type: string } } } }
   make: { effect: create, repeat: { key: X-Key, for: 30m }, request: POST /a, output: { one: string } }
-webhooks: { subscribe: { on: hooks.create }, verify: [ { type: none } ] }
+webhooks: { subscribe: { on: { action: hooks.create, with: { url: "${{ address }}" } }, keep: { id: output.id }, off: { action: hooks.delete, with: { id: "${{ kept.id }}" } } }, verify: [ { type: none } ] }
 sandbox: { store: { Fields: a.json, Words: { file: b.json } } }
 `,
 		"connections: 1\nflow: { connector: a, anything: [1] }\n",

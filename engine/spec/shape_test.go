@@ -119,7 +119,10 @@ actions:
   make: { effect: create, request: "POST /c", repeat: unsafe }
   again: { effect: update, request: "POST /d", repeat: { key: X-Key, for: 30m } }
 webhooks:
-  subscribe: { on: hooks.create }
+  subscribe:
+    on: { action: hooks.create, with: { url: "${{ address }}" } }
+    keep: { id: output.id }
+    off: { action: hooks.delete, with: { id: "${{ kept.id }}" } }
   verify: [{ type: none }]
 `))
 	if len(found) > 0 {
@@ -139,7 +142,7 @@ webhooks:
 		{"repeat of get", get.Repeat == nil, true},
 		{"repeat of make", c.Actions[2].Repeat.Word.Value, "unsafe"},
 		{"repeat of again", again.Repeat.Key.Value + " " + again.Repeat.For.Value, "X-Key 30m"},
-		{"subscribe", c.Webhooks.Subscribe.Const(), map[string]any{"on": "hooks.create"}},
+		{"subscribe", c.Webhooks.Subscribe.On.Action.Value + " " + c.Webhooks.Subscribe.Keep.ID.Value + " " + c.Webhooks.Subscribe.Off.Action.Value, "hooks.create output.id hooks.delete"},
 		{"verify", c.Webhooks.Verify[0].Type.Value, "none"},
 	} {
 		if diff := cmp.Diff(tt.want, tt.got); diff != "" {

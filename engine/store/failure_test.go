@@ -131,7 +131,7 @@ func TestFirstFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("drop table failure; pragma user_version = 1"); err != nil {
+	if _, err := db.Exec("drop table failure; drop table account; drop index run_connection; pragma user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

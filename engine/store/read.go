@@ -62,11 +62,17 @@ func listing(f journal.Filter) (string, []any) {
 	if f.Before > 0 {
 		where, args = append(where, "id < ?"), append(args, f.Before)
 	}
-	flow := "flow = ?"
-	if f.Status != "" {
-		where, args = append(where, "status = ?"), append(args, string(f.Status))
+	flow, status := "flow = ?", "status = ?"
+	if f.Connection != "" {
+		// The condition of the index run_connection, and signs that keep SQLite
+		// from preferring another.
+		where, args = append(where, "connection = ?", "connection <> ''"), append(args, f.Connection)
+		flow, status = "+flow = ?", "+status = ?"
 	}
-	if f.Status != "" && f.Status != journal.Succeeded {
+	if f.Status != "" {
+		where, args = append(where, status), append(args, string(f.Status))
+	}
+	if f.Status != "" && f.Status != journal.Succeeded && f.Connection == "" {
 		// The condition of the index run_status, in its own words: SQLite uses
 		// it then, and the plus sign keeps it from preferring run_flow.
 		where = append(where, "status <> 'succeeded'")

@@ -8,7 +8,7 @@ import (
 // migrations returns the scripts of which the ith brings a database from version
 // i (PRAGMA user_version) to i+1. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2} }
+func migrations() []string { return []string{format1, format2, format3} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -94,6 +94,18 @@ create table failure (
 	upto     integer not null                   -- how many rows its journal had then
 ) strict;
 create index failure_run on failure (run);
+`
+
+// format3 has the accounts that sign-ins serve, and finds the runs of each.
+const format3 = `
+create table account (
+	connection text, id text, -- the connection that signed in, and the account at the service
+	name    text not null,
+	seen    integer not null, -- when it was first known
+	retired integer not null, -- when it left, 0 while it is there
+	primary key (connection, id)
+) strict, without rowid;
+create index run_connection on run (connection, id) where connection <> '';
 `
 
 // migrate brings the database to the newest version, and refuses one that is

@@ -165,10 +165,11 @@ func hasOwnAddress(c *program.Connection) bool {
 	return c != nil && c.Connector.Webhooks != nil && c.Connector.Webhooks.Connection == nil
 }
 
-// connectionsOf returns the connections of a connector, sorted by name.
+// connectionsOf returns the written connections of a connector, sorted by name:
+// there may be a thousand accounts behind each of them.
 func connectionsOf(set *program.Set, connector string) []*program.Connection {
 	var all []*program.Connection
-	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+	for _, name := range set.WrittenConnections() {
 		if c := set.Connections[name]; c.Connector.ID == connector {
 			all = append(all, c)
 		}
@@ -192,7 +193,7 @@ func triggersOf(set *program.Set, connections ...*program.Connection) []string {
 	var names []string
 	for _, flow := range flowsOf(set) {
 		for _, t := range flow.Triggers {
-			if slices.ContainsFunc(connections, func(c *program.Connection) bool { return listens(t, c) }) {
+			if slices.ContainsFunc(connections, func(c *program.Connection) bool { return concerns(t, c) }) {
 				names = append(names, flow.ID+"/"+t.ID)
 			}
 		}
@@ -203,5 +204,11 @@ func triggersOf(set *program.Set, connections ...*program.Connection) []string {
 // listens reports whether a trigger wants deliveries for the connection.
 func listens(t *program.FlowTrigger, c *program.Connection) bool {
 	return t.Event != nil && t.Event.Webhook && t.Use != nil &&
-		t.Use.Connection == c.Name && t.Event.Connector.ID == c.Connector.ID
+		t.Use.Stands(c) && t.Event.Connector.ID == c.Connector.ID
+}
+
+// concerns reports whether a trigger wants deliveries for the connection or
+// for accounts that it serves.
+func concerns(t *program.FlowTrigger, c *program.Connection) bool {
+	return listens(t, c) || t.Event != nil && t.Event.Webhook && t.Use != nil && t.Use.Written() == c.Name && c.IsAgency()
 }

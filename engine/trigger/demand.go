@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ type Request struct {
 	Event   any
 	Trigger *program.FlowTrigger
 	EventID string // "" for a new one
+	// Connection is the account that a flow runs for which runs for one of many
+	// at a time; "" for any other flow.
+	Connection string
 }
 
 // Demand returns the arrival for a run that somebody asks for. The inputs are
@@ -36,12 +40,47 @@ func (in Intake) Demand(ctx context.Context, flow *program.Flow, req Request) (j
 	if req.Trigger.Use != nil {
 		a.Connection = req.Trigger.Use.Connection
 	}
+	if use := flow.Fanned(); use != nil || req.Connection != "" {
+		if err := in.account(flow, use, req.Connection); err != nil {
+			return journal.Arrival{}, err
+		}
+		a.Connection = req.Connection
+	}
 	queue, err := in.Queue(ctx, flow, &a)
 	if err != nil {
 		return a, fmt.Errorf("queue_by: %w", err)
 	}
 	a.Queue = queue
 	return a, nil
+}
+
+// account checks the account that somebody wants a run for; an error is a
+// sentence for who asked.
+func (in Intake) account(flow *program.Flow, use *program.Use, connection string) error {
+	set := in.Live()
+	c, known := set.Connections[connection]
+	switch {
+	case use == nil:
+		return fmt.Errorf("the flow %s does not run for one account of many, so no connection is chosen", flow.ID)
+	case connection == "":
+		return fmt.Errorf("the flow runs for one account of %q at a time, so one must be named, as in %s", use.Written(), in.anAccount(use))
+	case !known:
+		return errors.New(set.NoConnection(connection))
+	case c.Gone() != "":
+		return errors.New(c.Gone())
+	case !use.Stands(c):
+		return fmt.Errorf("the flow runs for the accounts of %q, and %q is none of them", use.Written(), connection)
+	}
+	return nil
+}
+
+// anAccount returns the name of an account that a role may stand for, or how
+// such a name looks.
+func (in Intake) anAccount(use *program.Use) string {
+	if all := in.Live().ConnectionsOf(use); len(all) > 0 {
+		return all[0].Name
+	}
+	return program.MemberName(use.Written(), "<id>")
 }
 
 // PickTrigger returns the trigger of the flow that a run by hand stands for:

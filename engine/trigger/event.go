@@ -21,7 +21,7 @@ const usualTolerance = 5 * time.Minute
 
 // takeForVendor takes a delivery to the address of a connector or connection.
 func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answer, error) {
-	connections, err := h.senders(ctx, job.target, d)
+	connections, err := h.senders(ctx, job, d)
 	if err != nil {
 		return answer{}, err
 	}
@@ -38,6 +38,9 @@ func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answe
 	if text, ok := challenged(hooks, names); ok {
 		return answer{http.StatusOK, text}, nil
 	}
+	if connections, err = h.comings(ctx, job.target, d, connections); err != nil {
+		return answer{}, err
+	}
 	if len(connections) == 0 {
 		at := hooks.Connection
 		account, _ := value.Get(names, at)
@@ -53,7 +56,8 @@ func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answe
 // senders returns the connections that the delivery is for and whose signature
 // it bears. There is none, and no error, where it is signed rightly but says
 // that it is for an account nobody here is connected to.
-func (h *Hooks) senders(ctx context.Context, t *target, d *delivery) ([]*program.Connection, error) {
+func (h *Hooks) senders(ctx context.Context, job work, d *delivery) ([]*program.Connection, error) {
+	t := job.target
 	way, err := chosen(t.hooks.Verify, d)
 	if err != nil {
 		return nil, err
@@ -66,17 +70,14 @@ func (h *Hooks) senders(ctx context.Context, t *target, d *delivery) ([]*program
 		if err := d.decode(); err != nil {
 			return nil, err
 		}
-		if candidates = h.meant(ctx, t, d); len(candidates) == 0 {
+		if candidates = h.meant(ctx, job, d); len(candidates) == 0 {
 			candidates, meant = t.connections, false
 		}
 	}
 	var right []*program.Connection
 	var wrong error
 	for _, c := range candidates {
-		k, err := h.keysOf(ctx, c, way)
-		if err == nil {
-			err = verify(way, d, k)
-		}
+		err := h.proven(ctx, c, way, d)
 		if err == nil {
 			right = append(right, c)
 		} else if wrong == nil || statusOf(err) == http.StatusServiceUnavailable {
@@ -92,16 +93,35 @@ func (h *Hooks) senders(ctx context.Context, t *target, d *delivery) ([]*program
 	return right, nil
 }
 
-// meant returns the connections whose field has the value in the body.
-func (h *Hooks) meant(ctx context.Context, t *target, d *delivery) []*program.Connection {
-	at := t.hooks.Connection
-	found, _ := value.Get(d.names(), at)
-	account, ok := textOf(found)
+// proven returns nil if a delivery for a connection is signed rightly: with
+// the secret of the connection, or with one of its subscriptions.
+func (h *Hooks) proven(ctx context.Context, c *program.Connection, way *program.Verify, d *delivery) error {
+	k, err := h.keysOf(ctx, c, way)
+	if err == nil {
+		err = verify(way, d, k)
+	}
+	if err == nil || way.Secret == "" || h.opt.Signing == nil {
+		return err
+	}
+	for _, secret := range h.opt.Signing(c) {
+		k.secret = secret
+		if err = verify(way, d, k); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// meant returns the connections whose field has the value in the body, and
+// those to the account of that id.
+func (h *Hooks) meant(ctx context.Context, job work, d *delivery) []*program.Connection {
+	at := job.target.hooks.Connection
+	account, ok := accountOf(job.target, d.names())
 	if !ok {
 		return nil
 	}
-	var all []*program.Connection
-	for _, c := range t.connections {
+	all := members(job.set, job.target.connections, account)
+	for _, c := range job.target.connections {
 		if own, ok := textOf(h.opt.fields(ctx, c)[at[len(at)-1]]); ok && own == account {
 			all = append(all, c)
 		}
@@ -244,6 +264,9 @@ func (h *Hooks) arrivals(ctx context.Context, set *program.Set, connections []*p
 				a := journal.Arrival{
 					Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: c.Name, EventID: id,
 					Event: event, At: d.at,
+				}
+				if same, ok := sameID(t.Event, event); ok {
+					a.EventID = same
 				}
 				a.Queue = h.queue(ctx, flow, &a)
 				all.arrivals = append(all.arrivals, a)

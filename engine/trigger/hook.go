@@ -29,7 +29,8 @@ const (
 	notesPerSecond = 20
 )
 
-// HookOptions are what [Hooks] work with. All up to Reject are required.
+// HookOptions are what [Hooks] work with. All up to Reject but Signing
+// are required.
 type HookOptions struct {
 	Intake
 
@@ -39,6 +40,9 @@ type HookOptions struct {
 	// Secrets returns the secret fields of a connection, as many as there are
 	// beside an error.
 	Secrets func(ctx context.Context, conn *program.Connection) (map[string]string, error)
+	// Signing returns further secrets with which the service of a connection
+	// may sign: those of its subscriptions. nil means none.
+	Signing func(conn *program.Connection) []string
 	// FlowSecret returns the secret that a flow's own webhook names.
 	FlowSecret func(ctx context.Context, name string) (string, error)
 	// Map brings what a vendor sent into the form of its type.
@@ -46,6 +50,8 @@ type HookOptions struct {
 	// Reject writes down what was turned away.
 	Reject func(ctx context.Context, r journal.Rejection) error
 
+	// Accounts is told of those that come and go; nil tells nobody.
+	Accounts Accounts
 	// PublicKey returns the key, as PEM, that signs for a connection; nil
 	// means the one of the connector.
 	PublicKey func(conn *program.Connection, v *program.Verify) []byte

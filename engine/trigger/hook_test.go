@@ -54,6 +54,8 @@ var hookFlows = map[string]string{
 	"flows/paid.yaml":        flowFile("trigger: qonto.transaction", ""),
 	"flows/accepted.yaml":    flowFile("trigger: qwilr.page_accepted", ""),
 	"flows/mention.yaml":     flowFile("trigger: slack.app_mention", "use: { slack: slack }\n"),
+	"flows/command.yaml":     flowFile("trigger: slack.slash_command", "use: { slack: slack }\n"),
+	"flows/button.yaml":      flowFile("trigger: slack.button_pressed", "use: { slack: slack }\n"),
 	"flows/open.yaml": flowFile("webhook: { verify: { type: none }, event_id: body.order, type: "+
 		"{ type: object, fields: { order: { type: string, optional: true }, amount: { type: number } } } }", ""),
 	"flows/signed.yaml": flowFile("webhook: { verify: { type: hmac_sha256, header: X-Signature, prefix: \"sha256=\", secret: mine } }", ""),
@@ -319,6 +321,41 @@ func TestBuiltInKey(t *testing.T) {
 	h.wantRejection(t, journal.Rejection{Address: "/hooks/ghl", Status: 401, Reason: "the signature in X-GHL-Signature does not fit the delivery"})
 }
 
+// Commands and buttons of Slack come as forms.
+func TestSlackForms(t *testing.T) {
+	h := newHooks(t, nil)
+	form := "Content-Type: application/x-www-form-urlencoded"
+	for _, body := range []string{
+		"token=x&team_id=T1&channel_id=C1&channel_name=ops&user_id=U1&command=%2Fstatistics&text=last+week&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1&trigger_id=1.2",
+		"payload=%7B%22type%22%3A%22block_actions%22%2C%22user%22%3A%7B%22id%22%3A%22U1%22%7D%2C%22actions%22%3A%5B%7B%22action_id%22%3A%22approve%22%2C%22value%22%3A%22post-1%22%7D%5D%7D",
+	} {
+		if status, _ := h.post(t, "/hooks/slack/r4nd0m-5", body, append(slackHeaders(time.Now(), body), form)...); status != 200 {
+			t.Errorf("%s is answered %d, want 200", body, status)
+		}
+	}
+	got := map[string]any{}
+	for _, a := range h.take() {
+		event := a.Event.(map[string]any)
+		for name, v := range event {
+			if v == nil {
+				delete(event, name)
+			}
+		}
+		got[a.Flow+" "+a.Trigger] = event
+	}
+	want := map[string]any{
+		"command slash_command": map[string]any{
+			"command": "/statistics", "text": "last week", "user": "U1", "channel": "C1", "channelName": "ops", "teamId": "T1",
+			"responseUrl": "https://hooks.slack.com/commands/1",
+		},
+		"button button_pressed": map[string]any{"actionId": "approve", "value": "post-1", "user": "U1"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	h.wantRejection(t)
+}
+
 func TestSlack(t *testing.T) {
 	h := newHooks(t, nil)
 	const path = "/hooks/slack/r4nd0m-5"
@@ -538,7 +575,7 @@ func TestAddresses(t *testing.T) {
 		{URL: "https://hooks.example.com/hooks/ghl", Connector: "ghl", Triggers: []string{"tags/contact_tags_changed", "tags-again/contact_tags_changed", "tags-other/contact_tags_changed"}},
 		{URL: "https://hooks.example.com/hooks/qonto/r4nd0m-5", Connector: "qonto", Connection: "qonto", Triggers: []string{"paid/transaction"}},
 		{URL: "https://hooks.example.com/hooks/qwilr/r4nd0m-5", Connector: "qwilr", Connection: "qwilr", Triggers: []string{"accepted/page_accepted"}},
-		{URL: "https://hooks.example.com/hooks/slack/r4nd0m-5", Connector: "slack", Connection: "slack", Triggers: []string{"mention/app_mention"}},
+		{URL: "https://hooks.example.com/hooks/slack/r4nd0m-5", Connector: "slack", Connection: "slack", Triggers: []string{"button/button_pressed", "command/slash_command", "mention/app_mention"}},
 		{URL: "https://hooks.example.com/hooks/slack_deaf/r4nd0m-10", Connector: "slack", Connection: "slack_deaf"},
 		{URL: "https://hooks.example.com/hooks/flow/open/r4nd0m-17", Triggers: []string{"open/webhook"}},
 		{URL: "https://hooks.example.com/hooks/flow/signed/r4nd0m-19", Triggers: []string{"signed/webhook"}},

@@ -13,8 +13,8 @@
 //   - which events were seen, by their event ids, in the store;
 //   - a cursor ([journal.Cursor]), whose value is written by position.go.
 //
-// The event id is the vendor's own for a webhook, the time of the tick for a
-// schedule, the item's id with the value of `changed` for a poll, and the
+// The event id is the vendor's own for a webhook, or what `same` says where one
+// catches up with polls, the time of the tick for a schedule, the item's id with the value of `changed` for a poll, and the
 // failed run's id with the time of its end for a failure.
 //
 //	Hooks      hook.go        an [http.Handler]: what comes in, and the answer
@@ -23,10 +23,17 @@
 //	           verify.go      who sent it
 //	           age.go         and when
 //	           event.go       the arrivals it becomes
+//	           account.go     which accounts of a sign-in come and go
 //	Schedules  schedule.go    which ticks are due, and which were missed
 //	           tick.go        when the next one is, through summer and winter time
 //	Polls      poll.go        which poll is due, and how the last one went
+//	           lane.go        whose polls wait for each other, and which is due first
 //	           look.go        one look at a list
+//	Subscriptions subscription.go  services that are told by calls where to deliver
+//	           subscription_wish.go   what the flows need
+//	           subscription_turn.go   what is made and ended for it
+//	           subscription_list.go   held against what the service has
+//	           subscription_status.go in words
 //	Failures   failure.go     which failed runs start whom
 //	           failed.go      a failed run as an event
 //	Intake     intake.go      the way into the store, and the queue of a run
@@ -81,12 +88,13 @@ func (in Intake) fields(ctx context.Context, conn *program.Connection) map[strin
 	return conn.Fields
 }
 
-// byRole returns what `connection` is in the expressions of a flow.
-func (in Intake) byRole(ctx context.Context, flow *program.Flow) map[string]any {
+// byRole returns what `connection` is in the expressions of a flow, for an
+// event that came through that connection.
+func (in Intake) byRole(ctx context.Context, flow *program.Flow, connection string) map[string]any {
 	set := in.Live()
 	roles := make(map[string]any, len(flow.Uses))
 	for role, use := range flow.Uses {
-		roles[role] = in.fields(ctx, set.Connections[use.Connection])
+		roles[role] = in.fields(ctx, set.Connections[use.In(connection)])
 	}
 	return roles
 }
@@ -113,13 +121,22 @@ func busy(m program.Mode) journal.Busy {
 // flow with the same text run one after the other, with "" at the same time.
 // An error says why queue_by gave nothing; the text returned beside it can be
 // used, and puts all such runs into one queue. Busy and Most of
-// the arrival are set to what the mode and the limits of the flow mean.
+// the arrival are set to what the mode and the limits of the flow mean. Where a
+// flow runs for many accounts, each of them has queues of its own.
 func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
 	a.Busy, a.Most = busy(flow.Mode), flow.Queue
-	switch {
-	case flow.Mode == program.Parallel || flow.Mode == "":
+	if flow.Mode == program.Parallel || flow.Mode == "" {
 		return "", nil
-	case flow.QueueBy == nil:
+	}
+	text, err := in.queue(ctx, flow, a)
+	if flow.Fanned() != nil {
+		text = a.Connection + " " + text
+	}
+	return text, err
+}
+
+func (in Intake) queue(ctx context.Context, flow *program.Flow, a *journal.Arrival) (string, error) {
+	if flow.QueueBy == nil {
 		return queueOfAll, nil
 	}
 	inputs, err := program.FillInputs(flow.Inputs, a.Inputs)
@@ -134,7 +151,7 @@ func (in Intake) Queue(ctx context.Context, flow *program.Flow, a *journal.Arriv
 			"inputs":     inputs,
 			"trigger":    map[string]any{"id": a.Trigger, "time": a.At.Format(time.RFC3339Nano)},
 			"flow":       map[string]any{"id": flow.ID, "name": flow.Name},
-			"connection": in.byRole(ctx, flow),
+			"connection": in.byRole(ctx, flow, a.Connection),
 		},
 	})
 	if err != nil {

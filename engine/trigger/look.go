@@ -36,6 +36,9 @@ type view struct {
 	first, moved bool
 	of           string
 	highest      any // value of changed so far
+	// Where in an item its id and what differs when it has changed are; no
+	// changed where only new items start runs.
+	itemID, changed []string
 }
 
 // seen is what a look that went well found.
@@ -63,6 +66,8 @@ func (p *Polls) read(ctx context.Context, at place, now time.Time) (seen, error)
 	if err != nil {
 		return seen{}, err
 	}
+	v.itemID = program.PathFrom(v.on.Event.Poll.ItemID, inputs, "item")
+	v.changed = program.PathFrom(v.on.Event.Poll.Changed, inputs, "item")
 	if err := p.recall(ctx, v, inputs); err != nil {
 		return seen{}, err
 	}
@@ -81,7 +86,7 @@ func (p *Polls) read(ctx context.Context, at place, now time.Time) (seen, error)
 			return seen{}, err
 		}
 	}
-	return seen{items: len(items), unnamed: unnamed, id: strings.Join(v.on.Event.Poll.ItemID, ".")}, nil
+	return seen{items: len(items), unnamed: unnamed, id: v.names()}, nil
 }
 
 // view finds what is live at a place.
@@ -100,7 +105,9 @@ func (p *Polls) view(at place, now time.Time) (*view, error) {
 	case v.on == nil:
 		return nil, errGone
 	case v.conn == nil && v.on.Event.Connector.NeedsConnection():
-		return nil, fmt.Errorf("there is no connection %q", at.connection)
+		return nil, errors.New(set.NoConnection(at.connection))
+	case v.conn.Gone() != "":
+		return nil, errors.New(v.conn.Gone())
 	}
 	return v, nil
 }
@@ -112,7 +119,7 @@ func (p *Polls) env(v *view, names map[string]any) *expr.Env {
 // inputs returns what the flow gives the trigger, with the defaults of the
 // rest.
 func (p *Polls) inputs(ctx context.Context, v *view) (map[string]any, error) {
-	written, err := v.on.With.Eval(p.env(v, map[string]any{"connection": p.opt.byRole(ctx, v.flow)}))
+	written, err := v.on.With.Eval(p.env(v, map[string]any{"connection": p.opt.byRole(ctx, v.flow, v.at.connection)}))
 	if err != nil {
 		return nil, fmt.Errorf("with: %w", err)
 	}
@@ -139,7 +146,7 @@ func (p *Polls) recall(ctx context.Context, v *view, inputs map[string]any) erro
 		return fmt.Errorf("with: %w", err)
 	}
 	event := v.on.Event
-	list := event.ID + " " + strings.Join(event.Poll.ItemID, ".") + "@" + strings.Join(event.Poll.Changed, ".") + " "
+	list := event.ID + " " + v.names() + "@" + strings.Join(v.changed, ".") + " "
 	v.of = list + string(text)
 	stored, begun, err := p.opt.Cursor(ctx, v.at.flow, v.at.trigger, v.at.connection)
 	if err != nil {
@@ -187,7 +194,7 @@ func (p *Polls) list(ctx context.Context, v *view, with map[string]any) ([]any, 
 			return nil, fmt.Errorf("the list of %s has more than %d items", v.on.Event.ID, mostItems)
 		}
 	}
-	if changed := v.on.Event.Poll.Changed; changed != nil {
+	if changed := v.changed; changed != nil {
 		slices.SortStableFunc(items, func(a, b any) int {
 			x, _ := value.Get(a, changed)
 			y, _ := value.Get(b, changed)
@@ -200,10 +207,8 @@ func (p *Polls) list(ctx context.Context, v *view, with map[string]any) ([]any, 
 // arrivals returns an arrival for each item, and how many have no id. It moves
 // v.highest.
 func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journal.Arrival, unnamed int) {
-	poll := v.on.Event.Poll
 	for _, item := range items {
-		raw, _ := value.Get(item, poll.ItemID)
-		id, ok := textOf(raw)
+		event, id, ok := p.found(v, item)
 		if !ok {
 			unnamed++
 			continue
@@ -212,10 +217,8 @@ func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journ
 			Flow: v.flow.ID, Definition: v.flow.Hash, Trigger: v.on.ID, Connection: v.at.connection,
 			EventID: id, At: v.began, SeenOnly: v.first || v.moved,
 		}
-		if poll.Changed != nil {
-			changed, _ := value.Get(item, poll.Changed)
-			text, _ := textOf(changed)
-			a.EventID = id + "@" + text
+		if v.changed != nil {
+			changed, _ := value.Get(item, v.changed)
 			old := v.before.at == nil || compareChanges(changed, v.before.at) <= 0
 			a.SeenOnly = v.first || v.moved && old
 			if compareChanges(changed, v.highest) > 0 {
@@ -223,7 +226,7 @@ func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journ
 			}
 		}
 		if !a.SeenOnly {
-			a.Event = item
+			a.Event = event
 			var err error
 			if a.Queue, err = p.opt.Queue(ctx, v.flow, &a); err != nil {
 				p.log.Warn("queue_by", "flow", v.flow.ID, "event", a.EventID, "error", err)
@@ -232,6 +235,63 @@ func (p *Polls) arrivals(ctx context.Context, v *view, items []any) (all []journ
 		all = append(all, a)
 	}
 	return all, unnamed
+}
+
+// found returns the event that an item is and what it is known by; false for
+// one that has no id.
+func (p *Polls) found(v *view, item any) (event any, id string, ok bool) {
+	t := v.on.Event
+	if t.Poll.Event != nil {
+		event, err := t.Poll.Event.Eval(p.env(v, map[string]any{"item": item}))
+		if err != nil {
+			p.log.Warn("catch up", "flow", v.at.flow, "trigger", v.at.trigger, "error", err)
+			return nil, "", false
+		}
+		id, ok = sameID(t, event)
+		return event, id, ok
+	}
+	raw, _ := value.Get(item, v.itemID)
+	if id, ok = textOf(raw); ok && v.changed != nil {
+		changed, _ := value.Get(item, v.changed)
+		text, _ := textOf(changed)
+		id += "@" + text
+	}
+	return item, id, ok
+}
+
+// names returns what the items of a poll are known by, in words.
+func (v *view) names() string {
+	if v.on.Event.Poll.Event == nil {
+		return strings.Join(v.itemID, ".")
+	}
+	var names []string
+	for _, path := range v.on.Event.Same {
+		names = append(names, strings.Join(path, "."))
+	}
+	return strings.Join(names, " and ")
+}
+
+// sameID returns what an event is known by that comes both by a delivery and by
+// a look: a delivery's own id says nothing to who looks. It is false for an
+// event that lacks a part of it, and where nothing looks.
+func sameID(t *program.Trigger, event any) (string, bool) {
+	if t.Same == nil {
+		return "", false
+	}
+	parts := make([]string, 0, len(t.Same))
+	for _, path := range t.Same {
+		v, _ := value.Get(event, path)
+		text, ok := textOf(v)
+		if !ok {
+			return "", false
+		}
+		// The same time may be written in two ways.
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			text = at.UTC().Format(time.RFC3339Nano)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "@"), true
 }
 
 // compareChanges compares two values of `changed`: as numbers, as times, else

@@ -9,7 +9,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"patchbay/engine/program"
 	"patchbay/engine/value"
@@ -38,7 +41,9 @@ type PollOptions struct {
 	// SandboxEvery is the interval of all polls of the sandbox; 0 leaves each
 	// its own.
 	SandboxEvery time.Duration
-	AtOnce       int // looks at the same time; 0 means 8
+	// AtOnce is how many looks are under way at the same time, for each sign-in
+	// with many accounts and for all other connections together; 0 means 8.
+	AtOnce int
 }
 
 // Polls starts runs for what is new or changed in lists.
@@ -49,20 +54,31 @@ type PollOptions struct {
 // of a trigger without FromStart only marks what is there as seen, and so does
 // the first one after its flow was switched off and on again, or after it was
 // told to look at something else. A poll never overlaps with itself.
+//
+// A poll through each account of a sign-in is as many polls, each with a
+// cursor, a rhythm and failures of its own. One that waits is an entry in a
+// heap and nothing more.
 type Polls struct {
 	opt     PollOptions
 	log     *slog.Logger
 	changed chan struct{} // signalled also when a look is over
-	slots   chan struct{}
+	stale   atomic.Bool   // something else is live since the polls were aligned
 
 	mu     sync.Mutex
 	polls  map[place]*poll
+	lanes  map[string]*lane
 	paused map[place]bool // polls of flows that are switched off, as the store has it
+	of     *program.Set   // what the polls were aligned with
 }
 
 // poll is one poll at work. Its fields are guarded by the mutex of [Polls].
 type poll struct {
-	gate   chan struct{} // held by whoever looks
+	at    place
+	gate  chan struct{} // held by whoever looks
+	lane  *lane
+	index int  // in the lane's heap, or out
+	gone  bool // it is no longer live: whoever looks removes it
+
 	every  time.Duration
 	status PollStatus
 }
@@ -84,14 +100,17 @@ func NewPolls(opt PollOptions) *Polls {
 		opt.AtOnce = usualLooks
 	}
 	return &Polls{
-		opt: opt, log: opt.log(), changed: make(chan struct{}, 1), slots: make(chan struct{}, opt.AtOnce),
-		polls: map[place]*poll{}, paused: map[place]bool{},
+		opt: opt, log: opt.log(), changed: make(chan struct{}, 1),
+		polls: map[place]*poll{}, lanes: map[string]*lane{}, paused: map[place]bool{},
 	}
 }
 
 // Refresh says that something else is live now. Polls that did not change keep
 // their time.
-func (p *Polls) Refresh() { signal(p.changed) }
+func (p *Polls) Refresh() {
+	p.stale.Store(true)
+	signal(p.changed)
+}
 
 // Status returns how each poll stands, sorted by flow, trigger and connection.
 func (p *Polls) Status() []PollStatus {
@@ -111,10 +130,10 @@ func (p *Polls) Run(ctx context.Context) error {
 	defer looks.Wait()
 	for {
 		p.align(ctx, time.Now())
-		for _, at := range p.due(time.Now()) {
+		for _, known := range p.due(time.Now()) {
 			looks.Go(func() {
-				_ = p.look(ctx, at) // told by Status and the log
-				<-p.slots
+				_ = p.look(ctx, known) // told by Status and the log
+				<-known.lane.slots
 				signal(p.changed)
 			})
 		}
@@ -136,96 +155,113 @@ func (p *Polls) Run(ctx context.Context) error {
 func (p *Polls) PollNow(ctx context.Context, flow, trigger string) error {
 	p.align(ctx, time.Now())
 	p.mu.Lock()
-	var places []place
-	for at := range p.polls {
+	var meant []*poll
+	for at, known := range p.polls {
 		if at.flow == flow && at.trigger == trigger {
-			places = append(places, at)
+			meant = append(meant, known)
 		}
 	}
 	p.mu.Unlock()
-	if len(places) == 0 {
+	if len(meant) == 0 {
 		return fmt.Errorf("poll %s of flow %s: there is no such poll", trigger, flow)
 	}
-	slices.SortFunc(places, place.compare)
-	var failed []error
-	for _, at := range places {
-		if err := p.wait(ctx, at); err != nil {
-			return err
-		}
-		failed = append(failed, p.look(ctx, at))
+	slices.SortFunc(meant, func(a, b *poll) int { return a.at.compare(b.at) })
+	failed := make([]error, len(meant))
+	var looks errgroup.Group
+	looks.SetLimit(p.opt.AtOnce)
+	for i, known := range meant {
+		looks.Go(func() error {
+			select {
+			case known.gate <- struct{}{}:
+				failed[i] = p.look(ctx, known)
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}
+	if err := looks.Wait(); err != nil {
+		return err
 	}
 	return errors.Join(failed...)
 }
 
-// wait waits until nobody else looks for the poll, and takes its gate.
-func (p *Polls) wait(ctx context.Context, at place) error {
-	p.mu.Lock()
-	known := p.polls[at]
-	p.mu.Unlock()
-	if known == nil {
-		return errGone
-	}
-	select {
-	case known.gate <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// align brings the polls in line with what is live.
+// align brings the polls in line with what is live, if that has changed.
 func (p *Polls) align(ctx context.Context, now time.Time) {
 	set := p.opt.Live()
-	live := map[place]bool{}
+	p.mu.Lock()
+	same := p.of == set
+	p.mu.Unlock()
+	if !p.stale.Swap(false) && same {
+		return
+	}
+	live, done := map[place]bool{}, true
 	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
 		flow := set.Flows[id]
 		for _, t := range flow.Triggers {
 			if t.Event == nil || t.Event.Poll == nil {
 				continue
 			}
-			at := place{flow: flow.ID, trigger: t.ID, connection: t.Use.Connection}
-			if !flow.Enabled {
-				p.pause(ctx, at)
-				continue
+			for _, connection := range placesOf(set, t.Use) {
+				at := place{flow: flow.ID, trigger: t.ID, connection: connection}
+				if !flow.Enabled {
+					done = p.pause(ctx, at) && done
+					continue
+				}
+				live[at] = true
+				p.keep(at, p.interval(set.Connections[at.connection], t.Event.Poll), now)
 			}
-			live[at] = true
-			p.keep(at, p.interval(set.Connections[at.connection], t.Event.Poll), now)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A poll that looks just now goes when it has looked.
-	maps.DeleteFunc(p.polls, func(at place, known *poll) bool { return !live[at] && len(known.gate) == 0 })
+	for at, known := range p.polls {
+		if known.gone = !live[at]; known.gone && len(known.gate) == 0 {
+			p.drop(known)
+		}
+	}
 	for at := range live {
 		delete(p.paused, at)
 	}
+	if p.of = set; !done {
+		p.of = nil
+	}
 }
 
-// pause notes that the poll's flow is switched off. If that cannot be written
-// down, or a look is under way that will write the cursor, the next time Run
-// wakes up is another chance.
-func (p *Polls) pause(ctx context.Context, at place) {
+// drop forgets a poll. The mutex is held.
+func (p *Polls) drop(known *poll) {
+	known.lane.remove(known)
+	if p.polls[known.at] == known {
+		delete(p.polls, known.at)
+	}
+}
+
+// pause notes that the poll's flow is switched off, and reports whether that is
+// done. If it cannot be written down, or a look is under way that will write
+// the cursor, the next time Run wakes up is another chance.
+func (p *Polls) pause(ctx context.Context, at place) bool {
 	p.mu.Lock()
 	done, known := p.paused[at], p.polls[at]
 	p.mu.Unlock()
 	if done {
-		return
+		return true
 	}
 	if known != nil {
 		select {
 		case known.gate <- struct{}{}:
 			defer func() { <-known.gate }()
 		default:
-			return
+			return false
 		}
 	}
 	if err := p.opt.pause(ctx, at); err != nil {
 		p.log.Error("pause poll", "flow", at.flow, "trigger", at.trigger, "error", err)
-		return
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.paused[at] = true
+	return true
 }
 
 func (p *Polls) interval(c *program.Connection, poll *program.Poll) time.Duration {
@@ -241,44 +277,46 @@ func (p *Polls) keep(at place, every time.Duration, now time.Time) {
 	defer p.mu.Unlock()
 	known := p.polls[at]
 	if known == nil {
-		p.polls[at] = &poll{gate: make(chan struct{}, 1), every: every, status: PollStatus{
-			Flow: at.flow, Trigger: at.trigger, Connection: at.connection,
-			Next: now.Add(spread(at, min(every, stagger))),
-		}}
+		first := firstLook(at, every, now)
+		known = &poll{
+			at: at, gate: make(chan struct{}, 1), lane: p.lane(at), index: out, every: every,
+			status: PollStatus{Flow: at.flow, Trigger: at.trigger, Connection: at.connection, Next: first},
+		}
+		p.polls[at] = known
+		known.lane.put(known)
 		return
 	}
-	if known.every != every {
-		known.every = every
-		if sooner := now.Add(every); sooner.Before(known.status.Next) {
-			known.status.Next = sooner
+	if known.every == every {
+		return
+	}
+	known.every = every
+	if sooner := nextLook(at, every, now); sooner.Before(known.status.Next) {
+		known.status.Next = sooner
+		if known.index != out {
+			known.lane.put(known)
 		}
 	}
 }
 
-// due returns the polls that are due, the longest overdue first, as many as
-// there are free slots. It takes the slot and the gate of each.
-func (p *Polls) due(now time.Time) []place {
+// lane returns the lane of a place. The mutex is held.
+func (p *Polls) lane(at place) *lane {
+	name := laneOf(at.connection)
+	l := p.lanes[name]
+	if l == nil {
+		l = &lane{slots: make(chan struct{}, p.opt.AtOnce)}
+		p.lanes[name] = l
+	}
+	return l
+}
+
+// due returns the polls that are due, as many as there are free slots in their
+// lanes. It takes the slot and the gate of each.
+func (p *Polls) due(now time.Time) []*poll {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	waiting := slices.SortedFunc(maps.Keys(p.polls), func(a, b place) int {
-		return p.polls[a].status.Next.Compare(p.polls[b].status.Next)
-	})
-	var taken []place
-	for _, at := range waiting {
-		if p.polls[at].status.Next.After(now) {
-			break
-		}
-		select {
-		case p.slots <- struct{}{}:
-		default:
-			return taken
-		}
-		select {
-		case p.polls[at].gate <- struct{}{}:
-			taken = append(taken, at)
-		default: // somebody looks already
-			<-p.slots
-		}
+	var taken []*poll
+	for _, name := range slices.Sorted(maps.Keys(p.lanes)) {
+		taken = append(taken, p.lanes[name].take(now)...)
 	}
 	return taken
 }
@@ -288,32 +326,26 @@ func (p *Polls) sleep(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sleep := longestSleep
-	if len(p.slots) == cap(p.slots) {
-		return sleep
+	for _, l := range p.lanes {
+		sleep = l.sleep(now, sleep)
 	}
-	for _, known := range p.polls {
-		if len(known.gate) == 0 {
-			sleep = min(sleep, known.status.Next.Sub(now))
-		}
-	}
-	return max(sleep, 0)
+	return sleep
 }
 
 // look looks for a poll whose gate the caller has taken, and gives it back.
-func (p *Polls) look(ctx context.Context, at place) error {
-	p.mu.Lock()
-	known := p.polls[at]
-	p.mu.Unlock()
-	if known == nil {
-		return nil // it was removed since
-	}
-	began := time.Now()
+func (p *Polls) look(ctx context.Context, known *poll) error {
+	at, began := known.at, time.Now()
 	limited, cancel := context.WithTimeout(ctx, longestLook)
 	defer cancel()
 	found, err := p.read(limited, at, began)
 	p.mu.Lock()
 	defer func() {
 		<-known.gate
+		if known.gone {
+			p.drop(known)
+		} else {
+			known.lane.put(known)
+		}
 		p.mu.Unlock()
 		signal(p.changed)
 	}()
@@ -321,7 +353,7 @@ func (p *Polls) look(ctx context.Context, at place) error {
 		return err // cut off, which says nothing about the service
 	}
 	s := &known.status
-	s.Last, s.Next, s.Error = began, began.Add(known.every), found.remark()
+	s.Last, s.Next, s.Error = began, nextLook(at, known.every, began), found.remark()
 	if now := time.Now(); s.Next.Before(now) {
 		s.Next = now
 	}
@@ -332,6 +364,11 @@ func (p *Polls) look(ctx context.Context, at place) error {
 	s.Failures++
 	s.Error = err.Error()
 	s.Next = retryAt(err, s.Failures, known.every, time.Now())
+	if f, ok := errors.AsType[*value.Failure](err); ok && f.Class == value.ClassRateLimit && laneOf(at.connection) != "" {
+		// The limit may be that of the sign-in, which says nothing about this
+		// account. All who wait for it must not come back in one moment.
+		s.Next = f.NotBefore.Add(spread(at, min(known.every, stagger)))
+	}
 	p.log.Warn("poll", "flow", at.flow, "trigger", at.trigger, "connection", at.connection, "failures", s.Failures, "error", err)
 	return err
 }

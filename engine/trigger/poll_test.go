@@ -64,6 +64,14 @@ triggers:
     with: { branch: "${{ connection.branch }}", kind: "${{ input.kind }}", until: "${{ now() }}" }
     every: 15m
     item_id: item.id
+  order_by_path:
+    type: poll
+    action: list_orders
+    input: { id: { type: string, default: id }, changed: { type: string, optional: true } }
+    with: { branch: "${{ connection.branch }}", until: "${{ now() }}" }
+    every: 15m
+    item_id: input.id
+    changed: input.changed
 `
 
 func shop(t *testing.T, opt program.Options, flows map[string]string) *program.Set {
@@ -268,6 +276,30 @@ func TestPollForNew(t *testing.T) {
 	s.stock("3 paid 09", "2 paid 09", "1 paid 09")
 	poll(t, p, "order_new")
 	wantFired(t, s)
+}
+
+// The paths may be those that the flow gives.
+func TestPollByPath(t *testing.T) {
+	tests := []struct {
+		name, with string
+		want       []string
+	}{
+		{"the default, only new ones", "{}", []string{"3"}},
+		{"another field", "{ id: item.state }", []string{"paid", "late"}},
+		{"changed ones too", "{ changed: updated }", []string{"1@2000-01-01T00:06:00Z", "3@2000-01-01T00:07:00Z"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			set := shop(t, program.Options{}, map[string]string{"flow": flowFile("{ trigger: shop.order_by_path, with: "+tt.with+" }", "")})
+			s := newStall(set)
+			p := s.polls(nil)
+			s.stock("1 new 01", "2 new 02")
+			poll(t, p, "order_by_path")
+			s.stock("1 paid 06", "2 new 02", "3 late 07")
+			poll(t, p, "order_by_path")
+			wantFired(t, s, tt.want...)
+		})
+	}
 }
 
 // With from_start the first look fires for what is there, and the next one for

@@ -1,6 +1,22 @@
 package trigger
 
-import "patchbay/engine/journal"
+import (
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+)
+
+// placesOf returns the connections at which a trigger of a flow looks: the one
+// its role names, or those to all accounts that are there.
+func placesOf(set *program.Set, use *program.Use) []string {
+	if !use.Every() {
+		return []string{use.Connection}
+	}
+	var names []string
+	for _, c := range set.ConnectionsOf(use) {
+		names = append(names, c.Name)
+	}
+	return names
+}
 
 // place is what the state of a trigger belongs to.
 type place struct{ flow, trigger, connection string }

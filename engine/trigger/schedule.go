@@ -293,27 +293,48 @@ func chosenTicks(missed program.Missed, ticks []time.Time, now time.Time) []time
 	}
 }
 
-// fire queues a run for each tick and moves the cursor.
+// fire queues a run for each tick, or where the flow runs for many accounts one
+// for each of them, and moves the cursor. Many runs are queued in pieces, each
+// with the cursor that belongs to it.
 func (s *Schedules) fire(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, ticks []time.Time, p position) error {
 	at := place{flow: flow.ID, trigger: t.ID}
-	arrivals := make([]journal.Arrival, len(ticks))
-	for i, tick := range ticks {
-		a := journal.Arrival{
-			Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, EventID: tick.UTC().Format(time.RFC3339),
-			Event: map[string]any{"scheduled": tick.Format(time.RFC3339)},
-			At:    time.Now(),
+	connections := []string{""}
+	if use := flow.Fanned(); use != nil {
+		connections = placesOf(s.opt.Live(), use)
+	}
+	var arrivals []journal.Arrival
+	for _, tick := range ticks {
+		for _, connection := range connections {
+			arrivals = append(arrivals, s.arrival(ctx, flow, t, tick, connection))
 		}
-		if t.Schedule.Spread > 0 {
-			a.Due = tick.Add(spread(at, t.Schedule.Spread))
+		if len(arrivals) < mostMissed || tick.Equal(ticks[len(ticks)-1]) {
+			continue
 		}
-		var err error
-		if a.Queue, err = s.opt.Queue(ctx, flow, &a); err != nil {
-			s.log.Warn("queue_by", "flow", flow.ID, "event", a.EventID, "error", err)
+		so := position{at: tick.UTC().Format(time.RFC3339Nano), of: p.of}
+		if _, err := s.opt.Accept(ctx, arrivals, so.cursor(at)); err != nil {
+			return err
 		}
-		arrivals[i] = a
+		arrivals = nil
 	}
 	_, err := s.opt.Accept(ctx, arrivals, p.cursor(at))
 	return err
+}
+
+// arrival is a tick of a schedule, for one account or for none.
+func (s *Schedules) arrival(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, tick time.Time, connection string) journal.Arrival {
+	a := journal.Arrival{
+		Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: connection, EventID: tick.UTC().Format(time.RFC3339),
+		Event: map[string]any{"scheduled": tick.Format(time.RFC3339)},
+		At:    time.Now(),
+	}
+	if t.Schedule.Spread > 0 {
+		a.Due = tick.Add(spread(place{flow.ID, t.ID, connection}, t.Schedule.Spread))
+	}
+	var err error
+	if a.Queue, err = s.opt.Queue(ctx, flow, &a); err != nil {
+		s.log.Warn("queue_by", "flow", flow.ID, "event", a.EventID, "error", err)
+	}
+	return a
 }
 
 // spread returns the moment within a span that belongs to a place: always the
@@ -321,7 +342,12 @@ func (s *Schedules) fire(ctx context.Context, flow *program.Flow, t *program.Flo
 func spread(at place, within time.Duration) time.Duration {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s\x00%s", at.flow, at.trigger, at.connection)
-	return time.Duration(h.Sum64() % uint64(max(within, 1)))
+	// Names that differ in their last letter only have sums that lie close
+	// together until their bits are mixed.
+	sum := h.Sum64()
+	sum = (sum ^ sum>>33) * 0xff51afd7ed558ccd
+	sum = (sum ^ sum>>33) * 0xc4ceb9fe1a85ec53
+	return time.Duration((sum ^ sum>>33) % uint64(max(within, 1)))
 }
 
 // written returns a text that differs for schedules with different ticks.

@@ -38,10 +38,14 @@ func Get(v any, path []string) (any, bool) {
 	return v, true
 }
 
-// Put sets what lies at path inside m, making the objects on the way. What
-// stands in the way and is no object is replaced.
+// Put sets what lies at path inside m, making the objects on the way. A number
+// leads to the item of a list that is there; what else stands in the way and is
+// no object is replaced.
 func Put(m map[string]any, path []string, v any) {
 	for len(path) > 1 {
+		if list, ok := m[path[0]].([]any); ok && putItem(list, path[1:], v) {
+			return
+		}
 		next, ok := m[path[0]].(map[string]any)
 		if !ok {
 			next = map[string]any{}
@@ -50,4 +54,24 @@ func Put(m map[string]any, path []string, v any) {
 		m, path = next, path[1:]
 	}
 	m[path[0]] = v
+}
+
+// putItem sets what lies at path inside a list, and reports whether the path
+// leads to an item that is there.
+func putItem(list []any, path []string, v any) bool {
+	i, err := strconv.Atoi(path[0])
+	if err != nil || i < 0 || i >= len(list) {
+		return false
+	}
+	if len(path) == 1 {
+		list[i] = v
+		return true
+	}
+	item, ok := list[i].(map[string]any)
+	if !ok {
+		item = map[string]any{}
+		list[i] = item
+	}
+	Put(item, path[1:], v)
+	return true
 }

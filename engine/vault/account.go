@@ -75,7 +75,7 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 	if err == nil {
 		return t, nil
 	}
-	if conn.Auth.Type == program.AuthOAuth2Client {
+	if byItself(conn) {
 		v.log.Warn("token not opened", "connection", name, "error", err)
 		return nil, nil //nolint:nilnil // another is asked for
 	}

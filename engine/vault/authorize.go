@@ -17,12 +17,14 @@ import (
 	"patchbay/engine/value"
 )
 
-// credential is what goes onto a request: text for a header or a part of the
-// query. Without either there is nothing to add.
+// credential is what goes onto a request: text for a header, a part of the
+// query, or a {name} in the path. Without any there is nothing to add.
 type credential struct {
-	header, query string
-	text          string
+	header, query, path string
+	text                string
 }
+
+func (c credential) isNone() bool { return c.header == "" && c.query == "" && c.path == "" }
 
 // Authorize puts the credentials of the connection on a request. They go to
 // the host of the connection and those the connector lists, and never over
@@ -33,7 +35,7 @@ func (v *Vault) Authorize(ctx context.Context, conn *program.Connection, req *ht
 	if err != nil {
 		return err
 	}
-	if c.header == "" && c.query == "" {
+	if c.isNone() {
 		return nil
 	}
 	if !conn.Sandbox {
@@ -41,11 +43,14 @@ func (v *Vault) Authorize(ctx context.Context, conn *program.Connection, req *ht
 			return err
 		}
 	}
-	if c.header != "" {
+	switch {
+	case c.header != "":
 		req.Header.Set(c.header, c.text)
-		return nil
+	case c.query != "":
+		req.URL.RawQuery = withQuery(req.URL.RawQuery, c.query, c.text)
+	default:
+		req.URL.Path, req.URL.RawPath = strings.ReplaceAll(req.URL.Path, "{"+c.path+"}", c.text), ""
 	}
-	req.URL.RawQuery = withQuery(req.URL.RawQuery, c.query, c.text)
 	return nil
 }
 
@@ -54,7 +59,8 @@ func (v *Vault) Authorize(ctx context.Context, conn *program.Connection, req *ht
 // does nothing where others have replaced them since. The error is a
 // *value.Failure, or that of the context.
 func (v *Vault) Renew(ctx context.Context, conn *program.Connection, refused *http.Request) error {
-	if usesTokens(conn) && !conn.Sandbox {
+	conn = signer(conn)
+	if usesTokens(conn) && !isPlayed(conn) {
 		stale, _ := strings.CutPrefix(refused.Header.Get("Authorization"), bearer)
 		return v.renewRefused(ctx, conn, stale)
 	}
@@ -63,10 +69,11 @@ func (v *Vault) Renew(ctx context.Context, conn *program.Connection, refused *ht
 		return err
 	}
 	if now.header != "" && refused.Header.Get(now.header) != now.text ||
-		now.query != "" && refused.URL.Query().Get(now.query) != now.text {
+		now.query != "" && refused.URL.Query().Get(now.query) != now.text ||
+		now.path != "" && !strings.Contains(refused.URL.Path, now.text) {
 		return nil // a new one was set since
 	}
-	if now.header == "" && now.query == "" {
+	if now.isNone() {
 		return value.Fail(value.ClassAuth, "%s wants credentials, and connection %q has none: it uses the way in %q",
 			vendor(conn), conn.Name, authName(conn))
 	}
@@ -100,6 +107,7 @@ const bearer = "Bearer "
 
 // credential returns what authorizes the requests of a connection.
 func (v *Vault) credential(ctx context.Context, conn *program.Connection) (credential, error) {
+	conn = signer(conn)
 	if conn.Auth == nil || conn.Auth.Type == program.AuthNone {
 		return credential{}, nil
 	}
@@ -138,7 +146,7 @@ func (f *filler) credential() (credential, error) {
 		return credential{header: "Authorization", text: bearer + token}, err
 	case program.AuthAPIKey:
 		key, err := f.text(a.Value, "api_key")
-		return credential{header: a.Header, query: a.Query, text: key}, err
+		return credential{header: a.Header, query: a.Query, path: a.Path, text: key}, err
 	case program.AuthBasic:
 		user, err := f.text(a.Username, "username")
 		if err != nil {
@@ -234,6 +242,9 @@ func withQuery(raw, key, text string) string {
 // usesTokens reports whether a connection gets its credentials from a token
 // endpoint.
 func usesTokens(conn *program.Connection) bool {
+	if mints(conn) {
+		return true
+	}
 	return conn.Auth != nil && (conn.Auth.Type == program.AuthOAuth2Code || conn.Auth.Type == program.AuthOAuth2Client)
 }
 

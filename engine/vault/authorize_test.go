@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -86,6 +87,22 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("State() = %+v, %v, want connected", st, err)
 			}
 		})
+	}
+}
+
+func TestAuthorizePath(t *testing.T) {
+	conn := fixed(&program.Auth{Type: program.AuthAPIKey, Path: "key", Value: constant("T1/B 2/x?y")}, nil, nil)
+	v := open(t, newMemory())
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://files.acme.test/hooks/%7Bkey%7D/post", nil)
+	if err := v.Authorize(t.Context(), conn, req); err != nil {
+		t.Fatalf("Authorize() = %v", err)
+	}
+	if got, want := req.URL.String(), "https://files.acme.test/hooks/T1/B%202/x%3Fy/post"; got != want {
+		t.Errorf("address = %s, want %s", got, want)
+	}
+	want := value.Fail(value.ClassAuth, `Acme refuses the credentials of connection "acme_main": check what the connections file says`)
+	if diff := cmp.Diff(want, v.Renew(t.Context(), conn, req)); diff != "" {
+		t.Errorf("Renew() (-want +got):\n%s", diff)
 	}
 }
 
@@ -205,6 +222,33 @@ func TestTokenIsBoundToItsHost(t *testing.T) {
 	wantFailure(t, err, value.ClassAuth,
 		`connection "acme_main" was signed in to the connector acme, and now points to the connector acme2, where that sign-in is not valid: run "patchbay connect acme_main"`)
 	wantAuthorized(t, v, conn, "Bearer access-1") // and back
+}
+
+// The token of a mailbox goes to the mail server it was made for.
+func TestTokenIsBoundToItsMailServer(t *testing.T) {
+	s := newIssuer()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn := acme(server.URL)
+	connector := *conn.Connector
+	connector.BaseURL = ""
+	conn.Connector, conn.BaseURL = &connector, ""
+	conn.Fields = maps.Clone(conn.Fields)
+	conn.Fields["host"] = "smtp.acme.test"
+	v := signedIn(t, open(t, newMemory()), s, conn)
+	if got, err := v.Token(t.Context(), conn); err != nil || got != "access-1" {
+		t.Errorf("Token() = %q, %v, want access-1", got, err)
+	}
+	moved := *conn
+	moved.Fields = maps.Clone(conn.Fields)
+	moved.Fields["host"] = "smtp.evil.test"
+	_, err := v.Token(t.Context(), &moved)
+	wantFailure(t, err, value.ClassAuth,
+		`connection "acme_main" was signed in to smtp.acme.test, and now points to smtp.evil.test, where that sign-in is not valid: run "patchbay connect acme_main"`)
+	fixedOne := fixed(bearerAuth, nil, fromEnvironment)
+	if got, err := v.Token(t.Context(), fixedOne); err != nil || got != "" {
+		t.Errorf("Token() of a connection with a key = %q, %v, want nothing", got, err)
+	}
 }
 
 func TestRenewOfFixedCredentials(t *testing.T) {

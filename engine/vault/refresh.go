@@ -41,9 +41,19 @@ const (
 
 var errClosed = errors.New("the vault is closed")
 
+// Token returns the access token of a connection that signs in with one,
+// renewed where it is about to end; "" of any other connection. The error is a
+// *value.Failure, or that of the context.
+func (v *Vault) Token(ctx context.Context, conn *program.Connection) (string, error) {
+	if !usesTokens(conn) {
+		return "", nil
+	}
+	return v.access(ctx, conn)
+}
+
 // access returns an access token that the service should take.
 func (v *Vault) access(ctx context.Context, conn *program.Connection) (string, error) {
-	if conn.Sandbox {
+	if isPlayed(conn) {
 		return "sandbox-access-token", nil
 	}
 	a := v.account(conn.Name)
@@ -266,6 +276,9 @@ func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection,
 // obtain asks the service for the token that follows before. A lost answer is
 // asked for again at once: the old refresh token may work a moment longer.
 func (v *Vault) obtain(ctx context.Context, conn *program.Connection, before *token) (*token, error) {
+	if mints(conn) {
+		return v.minted(ctx, conn, before)
+	}
 	e, err := v.endpoint(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -310,6 +323,10 @@ func stands(conn *program.Connection, t *token, e endpoint, now time.Time) *valu
 
 // refusedFailure tells that a service gives no further token, in its own words.
 func refusedFailure(conn *program.Connection, r *refusal) *value.Failure {
+	if mints(conn) {
+		return value.Fail(value.ClassForbidden, "%s gives the sign-in of %q no token for %s: %s",
+			vendor(conn), conn.Member.Of.Name, conn.Member.Called(), r.Message)
+	}
 	if conn.Auth.Type == program.AuthOAuth2Client || slices.Contains(clientCodes, r.Code) {
 		return value.Fail(value.ClassAuth, "%s does not accept the client of connection %q: %s. Check its client_id and client_secret",
 			vendor(conn), conn.Name, r.Message)
@@ -323,6 +340,9 @@ var clientCodes = []string{"invalid_client", "unauthorized_client"} //nolint:goc
 
 // grantOf returns what to ask for the next token with, and the scopes asked.
 func grantOf(conn *program.Connection, before *token) (grant url.Values, asked []string, err error) {
+	if mints(conn) {
+		return nil, nil, nil
+	}
 	if conn.Auth.Type == program.AuthOAuth2Client {
 		grant = url.Values{"grant_type": {"client_credentials"}}
 		if len(conn.Auth.Scopes) > 0 {

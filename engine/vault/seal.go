@@ -33,9 +33,14 @@ const sealVersion = 1
 // binding is what a token belongs to besides its name.
 type binding struct{ connector, host string }
 
-// bindingOf returns what the token of a connection belongs to.
+// bindingOf returns what the token of a connection belongs to. A service that is
+// not reached by HTTP, such as a mail server, is named by the field host.
 func bindingOf(conn *program.Connection) binding {
-	return binding{conn.Connector.ID, hostOf(conn.URL())}
+	host := hostOf(conn.URL())
+	if named, ok := conn.Fields["host"].(string); ok && host == "" {
+		host = strings.ToLower(named)
+	}
+	return binding{conn.Connector.ID, host}
 }
 
 // hostOf returns the host of an address in lower case, with its port unless

@@ -35,6 +35,9 @@ func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, err
 	if conn.Sandbox || conn.Auth == nil || conn.Auth.Type == program.AuthNone {
 		return State{Status: Connected}, nil
 	}
+	if conn.Member != nil {
+		return v.memberState(ctx, conn)
+	}
 	missing, err := v.missing(ctx, conn)
 	if err != nil {
 		return State{}, err
@@ -57,6 +60,23 @@ func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, err
 		s.Message = v.deliveriesLack(ctx, conn)
 	}
 	return s, nil
+}
+
+// memberState is how the connection to an account stands: as the sign-in that
+// serves it does, unless the account has left, or is refused a token.
+func (v *Vault) memberState(ctx context.Context, conn *program.Connection) (State, error) {
+	if gone := conn.Gone(); gone != "" {
+		return State{Status: NotConnected, Message: gone}, nil
+	}
+	s, err := v.State(ctx, conn.Member.Of)
+	if err != nil || s.Status != Connected || !mints(conn) {
+		return s, err
+	}
+	t, _, err := v.load(ctx, v.account(conn.Name), conn)
+	if err != nil {
+		return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
+	}
+	return tokenState(conn, t), nil
 }
 
 // deliveriesLack returns what is missing to verify deliveries, which calls do
@@ -103,16 +123,18 @@ func missingToken(err error) (*value.Failure, bool) {
 
 func tokenState(conn *program.Connection, t *token) State {
 	if t == nil || t.access.IsZero() && t.refused == nil {
-		if conn.Auth.Type == program.AuthOAuth2Client {
+		if byItself(conn) {
 			return State{Status: Connected} // the first call gets its token
 		}
 		return State{Status: NotConnected, Message: notConnected(conn).Message}
 	}
 	s := State{Status: Connected, Expires: t.expires, Granted: slices.Clone(t.granted)}
 	switch {
+	case t.refused != nil && mints(conn):
+		s.Status, s.Message = NotConnected, refusedFailure(conn, t.refused).Message
 	case t.refused != nil:
 		s.Status, s.Message = NeedsReconnecting, refusedFailure(conn, t.refused).Message
-	case conn.Auth.Type == program.AuthOAuth2Code && t.refresh.IsZero() && !t.usable(time.Now()):
+	case !byItself(conn) && t.refresh.IsZero() && !t.usable(time.Now()):
 		s.Status, s.Message = NeedsReconnecting, ended(conn, t).Message
 	}
 	return s
@@ -132,6 +154,9 @@ func (v *Vault) Granted(ctx context.Context, conn *program.Connection) []string 
 // sign-in fills (`from_token`), secret ones excluded; see [Vault.Reveal] for
 // those. Without a sign-in there are none.
 func (v *Vault) TokenFields(ctx context.Context, conn *program.Connection) map[string]any {
+	if conn.Member != nil {
+		conn = conn.Member.Of // an account has what its sign-in has
+	}
 	fields, err := v.fromToken(ctx, conn)
 	if err != nil {
 		v.log.Warn("token fields not read", "connection", conn.Name, "error", err)
@@ -150,7 +175,10 @@ func tokenInputs(conn *program.Connection) []*program.Input {
 		return nil
 	}
 	all := slices.Concat(conn.Connector.Fields, conn.Auth.Fields)
-	return slices.DeleteFunc(all, func(in *program.Input) bool { return in.FromToken == "" })
+	return slices.DeleteFunc(all, func(in *program.Input) bool {
+		// What each account fills with its id is no field of the sign-in.
+		return in.FromToken == "" || conn.IsAgency() && in.Name == conn.Auth.Members.Field
+	})
 }
 
 func (v *Vault) held(ctx context.Context, conn *program.Connection) *token {
@@ -166,6 +194,9 @@ func (v *Vault) held(ctx context.Context, conn *program.Connection) *token {
 
 // fromToken returns the fields that the token answer fills.
 func (v *Vault) fromToken(ctx context.Context, conn *program.Connection) (map[string]any, error) {
+	if conn.Member != nil {
+		conn = conn.Member.Of // an account has what its sign-in has
+	}
 	fields := map[string]any{}
 	inputs := tokenInputs(conn)
 	if len(inputs) == 0 {
@@ -186,9 +217,25 @@ func (v *Vault) fromToken(ctx context.Context, conn *program.Connection) (map[st
 	return fields, nil
 }
 
-// Forget signs a connection out: its token is removed from the vault. The
-// service is not told. A connection without a token is no error.
+// Forget signs a connection out: its token is removed from the vault, with
+// those of the accounts that its sign-in serves. The service is not told. A
+// connection without a token is no error.
 func (v *Vault) Forget(ctx context.Context, conn string) error {
+	names, err := v.store.SealedNames(ctx, kindToken)
+	if err != nil {
+		return fmt.Errorf("forget connection %s: %w", conn, err)
+	}
+	for _, name := range names {
+		if written, account := program.SplitMember(name); written == conn && account != "" {
+			if err := v.forget(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return v.forget(ctx, conn)
+}
+
+func (v *Vault) forget(ctx context.Context, conn string) error {
 	a := v.account(conn)
 	a.mu.Lock()
 	defer a.mu.Unlock()

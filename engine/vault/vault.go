@@ -6,8 +6,9 @@
 //
 //	key     check         shows which key the others need
 //	secret  <name>        a text set with SetSecret
-//	token   <connection>  an OAuth token, bound to the connector and its host
+//	token   <connection>  an OAuth token, or that of an account of a sign-in, bound to the connector and its host
 //	signin  <hash>        a sign-in that was begun, for a quarter of an hour
+//	subscription <random> what a service was asked to deliver where; see trigger
 //
 // A token is renewed before it ends, once however many calls wait for it, and
 // the new one is on disk before it is used. A service that refuses to renew
@@ -28,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
 
@@ -59,6 +61,10 @@ type Options struct {
 	Key []byte
 	// Env looks up an environment variable; with nil no variable is set.
 	Env func(name string) (string, bool)
+	// Mint asks a service for the token of one account of a sign-in, with the
+	// credentials of that sign-in. Its error is a *value.Failure, or that of the
+	// context. With nil no account has a token of its own.
+	Mint func(ctx context.Context, conn *program.Connection) (Minted, error)
 	// HTTP carries the requests for tokens, nil for the usual transport.
 	HTTP http.RoundTripper
 	// Logger may be nil.
@@ -72,6 +78,7 @@ type Vault struct {
 	box    *box
 	env    func(string) (string, bool)
 	client *http.Client
+	mint   func(ctx context.Context, conn *program.Connection) (Minted, error)
 	log    *slog.Logger
 
 	signIns sync.Mutex     // held while a sign-in is looked up and removed, so that each serves once
@@ -99,6 +106,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 		store:    o.Store,
 		box:      b,
 		env:      o.Env,
+		mint:     o.Mint,
 		log:      o.Logger,
 		accounts: map[string]*account{},
 		secrets:  map[string]value.Secret{},

@@ -113,11 +113,12 @@ async function turn() {
 }
 
 async function press(button) {
-  const { post, sure, trigger, path, happened, from } = button.dataset;
+  const { post, sure, trigger, connection, path, happened, from } = button.dataset;
   if (sure && !confirm(sure)) return;
   button.disabled = true;
   const body = {};
   if (trigger) body.trigger = trigger;
+  if (connection) body.connection = connection;
   if (path) body.path = path;
   if (happened) body.happened = happened === "true";
   if (from) Object.assign(body, { from, with: button.dataset.with });

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+
+	"patchbay/engine/call"
+	"patchbay/engine/program"
+	"patchbay/engine/trigger"
+	"patchbay/engine/value"
+	"patchbay/engine/vault"
+)
+
+// subscribing is what the subscriptions to the events of services work with.
+func (e *Engine) subscribing(intake trigger.Intake) trigger.SubscriptionOptions {
+	return trigger.SubscriptionOptions{
+		Intake: intake, Store: e.vault, Address: e.hookAddress, Secret: e.signingSecret,
+		Call: func(ctx context.Context, action *program.Action, conn *program.Connection, input map[string]any) (any, error) {
+			res, err := e.calls.Do(ctx, call.Request{Action: action, Connection: e.withFields(ctx, conn), Input: input})
+			return res.Output, err
+		},
+		List: func(ctx context.Context, action *program.Action, conn *program.Connection, input map[string]any) iter.Seq2[[]any, error] {
+			return e.list(ctx, action, e.withFields(ctx, conn), input)
+		},
+		PublicURL: func() string {
+			if e.sandbox != nil {
+				return *e.publicURL.Load() // a played service reaches what a real one does not
+			}
+			return e.opt.PublicURL
+		},
+		Ready: func(ctx context.Context, conn *program.Connection) (string, error) {
+			state, err := e.vault.State(ctx, conn)
+			if err != nil || state.Status == vault.Connected {
+				return "", err
+			}
+			return state.Message, nil
+		},
+	}
+}
+
+// withFields returns a connection with the fields that its token brought.
+func (e *Engine) withFields(ctx context.Context, conn *program.Connection) *program.Connection {
+	if own, ok := e.connection(ctx, conn.Name); ok {
+		return own
+	}
+	return conn
+}
+
+// hookAddress returns the unguessable part of the address of that name.
+func (e *Engine) hookAddress(name string) string { return e.secretText("hook " + name)[:26] }
+
+// signingSecret returns what a service is told to sign with: the secret that
+// the connection has for it, else one of our own.
+func (e *Engine) signingSecret(ctx context.Context, conn *program.Connection) (string, error) {
+	for _, way := range conn.Connector.Webhooks.Verify {
+		if way.Secret == "" {
+			continue
+		}
+		all, err := e.vault.Reveal(ctx, conn)
+		if given := all[way.Secret]; given != "" {
+			return given, nil
+		}
+		if _, written := conn.Secrets[way.Secret]; written {
+			if err == nil {
+				err = value.Fail(value.ClassAuth, "connection %q has no %s", conn.Name, way.Secret)
+			}
+			return "", err
+		}
+	}
+	return e.ownSecret(conn), nil
+}
+
+func (e *Engine) ownSecret(conn *program.Connection) string {
+	return e.secretText("subscription " + conn.Name)
+}
+
+// signing returns the secrets with which a service signs what it was asked to
+// deliver for a connection.
+func (e *Engine) signing(conn *program.Connection) []string {
+	sub := conn.Connector.Webhooks.Subscribe
+	if sub == nil {
+		return nil
+	}
+	all := e.subscriptions.Secrets(conn.Name)
+	if sub.TakesSecret() {
+		all = append(all, e.ownSecret(conn))
+	}
+	return all
+}
+
+// sender returns how a played event is delivered to our own webhook address;
+// nil where the services are real.
+func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload any) error {
+	if e.sandbox == nil {
+		return nil
+	}
+	return func(ctx context.Context, t *program.Trigger, payload any) error {
+		select {
+		case <-e.subscriptions.Settled():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		address, err := e.playedAddress(t)
+		if err != nil {
+			return err
+		}
+		receipt, err := e.sandbox.Send(ctx, t, address, payload)
+		if err != nil {
+			return err
+		}
+		if receipt.Status >= http.StatusMultipleChoices {
+			return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
+		}
+		return nil
+	}
+}
+
+// playedAddress returns where a played service delivers an event: where it was
+// asked to, or where people would have told it to.
+func (e *Engine) playedAddress(t *program.Trigger) (string, error) {
+	if w := t.Connector.Webhooks; w != nil && w.Subscribe != nil && t.Event != "" {
+		addresses := e.subscriptions.SubscribedAt(t.Connector, t.Event)
+		if len(addresses) == 0 {
+			return "", fmt.Errorf("nobody has subscribed to %s at the played %s: no flow that is on waits for %s", t.Event, t.Connector.Name, t.ID)
+		}
+		return addresses[0], nil
+	}
+	for _, a := range e.hooks.Addresses(*e.publicURL.Load()) {
+		if a.Connector == t.Connector.ID {
+			return a.URL, nil
+		}
+	}
+	return "", fmt.Errorf("no connection has an address for %s", t.ID)
+}
