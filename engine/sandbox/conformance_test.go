@@ -290,7 +290,7 @@ func (w *exampleRequest) build(t *testing.T, header http.Header) *http.Request {
 	}
 	var body bytes.Buffer
 	switch {
-	case len(w.parts) > 0:
+	case len(w.parts)+len(w.texts) > 0:
 		m := multipart.NewWriter(&body)
 		for name, f := range w.parts {
 			p, err := m.CreateFormFile(name, f.Name)
@@ -379,8 +379,12 @@ func (w *exampleRequest) put(p program.Place, v any) {
 // several under its own name, and anything else as text.
 func (w *exampleRequest) putPart(name string, v any) {
 	switch v := v.(type) {
-	case value.File, []any:
+	case value.File:
 		w.parts[name] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}
+	case []any:
+		for _, each := range v {
+			w.putPart(name, each)
+		}
 	case map[string]any:
 		for each := range v {
 			w.parts[each] = value.File{Name: "a.pdf", Data: []byte("%PDF-")}

@@ -216,8 +216,8 @@ func (req *request) spread(in program.In) (any, bool) {
 		from = req.header
 	case program.InForm, program.InMultipart:
 		from = req.form
-		for name, f := range req.files {
-			m[name] = f
+		for name, files := range req.files {
+			m[name] = files[len(files)-1]
 		}
 	default:
 	}
