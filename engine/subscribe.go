@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
+	"slices"
 
 	"patchbay/engine/call"
 	"patchbay/engine/program"
+	"patchbay/engine/sandbox"
 	"patchbay/engine/trigger"
 	"patchbay/engine/value"
 	"patchbay/engine/vault"
@@ -102,35 +105,75 @@ func (e *Engine) sender() func(ctx context.Context, t *program.Trigger, payload 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		address, err := e.playedAddress(t)
+		receivers, err := e.receivers(ctx, t)
 		if err != nil {
 			return err
 		}
-		receipt, err := e.sandbox.Send(ctx, t, address, payload)
-		if err != nil {
-			return err
+		if payload != nil || t.Addressee() != nil && t.Addressee().Any {
+			receivers = receivers[:1]
 		}
-		if receipt.Status >= http.StatusMultipleChoices {
-			return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
+		for _, r := range receivers {
+			played := payload
+			if played == nil {
+				played = sandbox.Example{Account: r.account}
+			}
+			receipt, err := e.sandbox.Send(ctx, t, r.url, played)
+			if err != nil {
+				return err
+			}
+			if receipt.Status >= http.StatusMultipleChoices {
+				return fmt.Errorf("it was answered %d: %s", receipt.Status, receipt.Body)
+			}
 		}
 		return nil
 	}
 }
 
-// playedAddress returns where a played service delivers an event: where it was
-// asked to, or where people would have told it to.
-func (e *Engine) playedAddress(t *program.Trigger) (string, error) {
+// receiver is a connection that events of a played service are delivered for.
+type receiver struct {
+	url     string
+	account map[string]any // its fields
+}
+
+// receivers returns whom a played service delivers an event to: where it was
+// asked to, or the addresses that people would have told it, of the connections
+// whose flows wait for the trigger, else of the first that has one.
+func (e *Engine) receivers(ctx context.Context, t *program.Trigger) ([]receiver, error) {
 	if w := t.Connector.Webhooks; w != nil && w.Subscribe != nil && t.Event != "" {
 		addresses := e.subscriptions.SubscribedAt(t.Connector, t.Event)
 		if len(addresses) == 0 {
-			return "", fmt.Errorf("nobody has subscribed to %s at the played %s: no flow that is on waits for %s", t.Event, t.Connector.Name, t.ID)
+			return nil, fmt.Errorf("nobody has subscribed to %s at the played %s: no flow that is on waits for %s", t.Event, t.Connector.Name, t.ID)
 		}
-		return addresses[0], nil
+		return []receiver{{url: addresses[0]}}, nil
 	}
+	set, intake := e.catalog.Set(), e.intake()
+	waits := func(c *program.Connection) bool {
+		for _, on := range set.Waiting(t) {
+			if on.Use.Stands(c) {
+				return true
+			}
+		}
+		return false
+	}
+	var all, wanted []receiver
 	for _, a := range e.hooks.Addresses(*e.publicURL.Load()) {
-		if a.Connector == t.Connector.ID {
-			return a.URL, nil
+		for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
+			c := set.Connections[name]
+			if a.Connector != t.Connector.ID || c.Connector.ID != a.Connector || a.Connection != "" && a.Connection != name {
+				continue
+			}
+			one := receiver{url: a.URL, account: intake.Fields(ctx, c)}
+			all = append(all, one)
+			if waits(c) {
+				wanted = append(wanted, one)
+			}
 		}
 	}
-	return "", fmt.Errorf("no connection has an address for %s", t.ID)
+	switch {
+	case len(all) == 0:
+		return nil, fmt.Errorf("no connection has an address for %s", t.ID)
+	case len(wanted) == 0:
+		return all[:1], nil
+	}
+	return wanted, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,5 +58,9 @@ func subcommand(c *cobra.Command, args []string) error {
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
-	return usagef(nearest(args[0], names), "there is no command %q", strings.TrimPrefix(c.CommandPath()+" "+args[0], "patchbay "))
+	hint := nearest(args[0], names)
+	if _, err := strconv.Atoi(args[0]); err == nil && slices.Contains(names, "show") {
+		hint = "did you mean \"" + c.CommandPath() + " show " + args[0] + "\"?"
+	}
+	return usagef(hint, "there is no command %q", strings.TrimPrefix(c.CommandPath()+" "+args[0], "patchbay "))
 }

@@ -15,14 +15,15 @@ import (
 func newCatalog(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "catalog [CONNECTOR | CONNECTOR.NAME]",
+		Use:   "catalog [CONNECTOR | CONNECTOR.NAME | WORD]",
 		Short: "List what the services can do",
 		Long: `Lists the actions and triggers of all connectors or of one: what each does to the service (read, create, update,
 delete, send) and which scopes it needs. With the id of one action or trigger it shows that in full, with a step
-ready to paste. Nothing is called.`,
+ready to paste; with another word, those that have it in their name. Nothing is called.`,
 		Example: `  patchbay catalog
   patchbay catalog ghl
   patchbay catalog ghl.social.list_tags
+  patchbay catalog invoice
   patchbay catalog qwilr --json`,
 		Args:              atMost("CONNECTOR"),
 		ValidArgsFunction: a.completeOperation("", true),
@@ -44,7 +45,13 @@ func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 		if w.src.Connectors[connector] != nil {
 			return failuref("patchbay check connectors/"+connector+" shows them", "the connector %q has errors", connector)
 		}
-		return usagef(nearest(connector, w.set.ConnectorIDs()), "there is no connector %q", connector)
+		if found := having(console.Operations(w.set, ""), name); len(found) > 0 {
+			if asJSON {
+				return a.printJSON(found)
+			}
+			return a.printOperations(w.set, found)
+		}
+		return usagef(nearest(connector, w.set.ConnectorIDs()), "there is no connector %q, and nothing has the word in its name", connector)
 	}
 	ops := console.Operations(w.set, connector)
 	if one {
@@ -64,6 +71,14 @@ func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 		return nil
 	}
 	return a.printOperations(w.set, ops)
+}
+
+// having returns the actions and triggers with a word in their id or name.
+func having(ops []console.Operation, word string) []console.Operation {
+	word = strings.ToLower(word)
+	return slices.DeleteFunc(ops, func(o console.Operation) bool {
+		return !strings.Contains(strings.ToLower(o.ID), word) && !strings.Contains(strings.ToLower(o.Name), word)
+	})
 }
 
 // exampleIn returns the lines to paste for an action or trigger.

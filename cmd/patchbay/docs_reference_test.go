@@ -118,11 +118,14 @@ func (d *document) generate() {
 	}
 }
 
-// reference returns the lines of a generated part: functions, or the keys of
-// some kinds of maps.
+// reference returns the lines of a generated part: functions, what people ask
+// for, or the keys of some kinds of maps.
 func (d *document) reference(what []string) []string {
-	if what[0] == "functions" {
+	switch what[0] {
+	case "functions":
 		return functionTables()
+	case "operations":
+		return operationTables(d.t)
 	}
 	lines := []string{""}
 	for _, name := range what[1:] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"patchbay/engine"
 	"patchbay/engine/console"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
@@ -61,6 +63,16 @@ func newRuns(a *app) *cobra.Command {
 	return c
 }
 
+// elsewhere tells of the sandbox's runs, which are kept apart, where there is
+// a sandbox and it is not the one that was asked.
+func (a *app) elsewhere() string {
+	other := engine.Options{Dir: a.dir, Sandbox: true}.DataDir()
+	if _, err := os.Stat(other); a.sandbox || a.data != "" || err != nil {
+		return ""
+	}
+	return "; those of the sandbox: patchbay runs --sandbox"
+}
+
 func (a *app) listRuns(ctx context.Context, c *client, q url.Values, asJSON bool) error {
 	var runs []console.Run
 	if err := c.get(ctx, "/runs?"+q.Encode(), &runs); err != nil {
@@ -70,7 +82,7 @@ func (a *app) listRuns(ctx context.Context, c *client, q url.Values, asJSON bool
 		return a.printJSON(runs)
 	}
 	if len(runs) == 0 {
-		fmt.Fprintln(a.Stdout, "no runs")
+		fmt.Fprintln(a.Stdout, "no runs"+a.elsewhere())
 		return nil
 	}
 	g := grid(a.Stdout)

@@ -20,6 +20,7 @@ import (
 
 	"patchbay/connectors"
 	"patchbay/engine/catalog"
+	"patchbay/engine/console"
 	"patchbay/engine/program"
 	"patchbay/engine/sandbox"
 )
@@ -164,8 +165,13 @@ func (a *app) sendEvent(ctx context.Context, c *client, trigger string, event js
 	if event != nil {
 		request["event"] = event
 	}
-	if err := c.post(ctx, "/sandbox/send", request, nil); err != nil {
+	var sent console.SendAnswer
+	if err := c.post(ctx, "/sandbox/send", request, &sent); err != nil {
 		return err
+	}
+	if len(sent.Flows) == 0 {
+		fmt.Fprintf(a.Stdout, "%s was sent, but no live flow begins with it\n", trigger)
+		return nil
 	}
 	fmt.Fprintf(a.Stdout, "%s was sent and taken\n", trigger)
 	return nil

@@ -239,7 +239,8 @@ func (c *Console) send(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusConflict, "events can be played only in the sandbox", "patchbay serve --sandbox")
 		return
 	}
-	t, hint, ok := c.opt.Catalog.Set().FindTrigger(req.Trigger)
+	set := c.opt.Catalog.Set()
+	t, hint, ok := set.FindTrigger(req.Trigger)
 	if !ok {
 		fail(w, http.StatusNotFound, "there is no trigger "+strconv.Quote(req.Trigger), hint)
 		return
@@ -257,7 +258,11 @@ func (c *Console) send(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadGateway, "the event was not taken: "+err.Error(), "")
 		return
 	}
-	answer(w, http.StatusOK, SendAnswer{Trigger: t.ID})
+	flows := []string{}
+	for flow := range set.Waiting(t) {
+		flows = append(flows, flow.ID)
+	}
+	answer(w, http.StatusOK, SendAnswer{Trigger: t.ID, Flows: slices.Compact(flows)})
 }
 
 // rejections lists the requests that came to a webhook's address and were

@@ -42,8 +42,7 @@ func (c *Console) eventFor(ctx context.Context, t *program.FlowTrigger, given an
 
 // delivered reads an event from the body a vendor delivers.
 func delivered(t *program.Trigger, body any) (any, error) {
-	at, _ := value.Get(map[string]any{"body": body}, t.Output.At)
-	return mapped(t, at)
+	return mapped(t, t.Output.Wire(map[string]any{"body": body}))
 }
 
 // mapped reads an event from a vendor's record.

@@ -104,13 +104,21 @@ func (c *Console) runOf(w http.ResponseWriter, r *http.Request) (journal.Run, bo
 	run, err := c.findRun(r)
 	switch {
 	case errors.Is(err, journal.ErrNoRun):
-		fail(w, http.StatusNotFound, "there is no run "+strconv.Quote(r.PathValue("id")), "patchbay runs lists them")
+		fail(w, http.StatusNotFound, "there is no run "+strconv.Quote(r.PathValue("id")), c.whereRuns())
 		return run, false
 	case err != nil:
 		c.internal(w, r, err)
 		return run, false
 	}
 	return run, true
+}
+
+// whereRuns tells where runs are listed: the sandbox has its own.
+func (c *Console) whereRuns() string {
+	if c.opt.Sandbox != nil {
+		return "patchbay runs --sandbox lists them"
+	}
+	return "patchbay runs lists them, with --sandbox those of the sandbox"
 }
 
 func (c *Console) run(w http.ResponseWriter, r *http.Request) {

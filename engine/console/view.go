@@ -219,7 +219,8 @@ type SendRequest struct {
 
 // SendAnswer says that the event was delivered and accepted.
 type SendAnswer struct {
-	Trigger string `json:"trigger"`
+	Trigger string   `json:"trigger"`
+	Flows   []string `json:"flows"` // that wait for such events
 }
 
 // CallRequest asks for one call outside of any flow, POST /api/v1/call.

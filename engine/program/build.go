@@ -174,7 +174,7 @@ func (b *builder) files(files []File) {
 			b.unknown(f, *f.Unreadable)
 			continue
 		}
-		switch kind := spec.KindOf(f.Data); kind {
+		switch kind := kindOf(f); kind {
 		case "connections":
 			c, found := spec.ParseConnections(f.Path, f.Data)
 			b.set.Findings.Add(found...)

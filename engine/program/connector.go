@@ -327,6 +327,7 @@ type Output struct {
 	// {status, headers, body}; or [FromInput] and the name of an input that
 	// holds the path inside the body.
 	At            []string
+	Below         [][]string // of a webhook: where a field lies that At has not
 	MayBeMissing  bool
 	NotFoundIsNil bool
 	Decode        Decode
@@ -395,6 +396,9 @@ type Trigger struct {
 	// Same are the fields of an event, as paths, by which two are known to be
 	// one; nil where the delivery says so.
 	Same [][]string
+	// Connection is whose event a delivery is, nil for what Webhooks says.
+	Connection *Addressee
+	Timeless   bool // a delivery with an event id may come without a time
 
 	// Poll is how a polling trigger looks for news, and how a webhook catches
 	// up; nil for a webhook that does not.
@@ -439,9 +443,9 @@ func PathFrom(path []string, inputs map[string]any, front ...string) []string {
 // Webhooks is how a vendor delivers.
 type Webhooks struct {
 	Subscribe       *Subscribe // nil where people enter the address at the vendor
-	Connection      []string   // whose event it is; nil: each connection has an address of its own
-	EventID         []string
-	Fields          []*Input // of a connection, needed to verify
+	Connection      *Addressee // whose event it is; nil: each connection has an address of its own
+	EventID         [][]string // the first that is there counts
+	Fields          []*Input   // of a connection, needed to verify
 	Verify          []*Verify
 	TimestampAt     []string
 	Tolerance       time.Duration

@@ -52,6 +52,9 @@ func (c *connectorCheck) action(name string, a *spec.Action, headers []spec.Entr
 	made.Send = c.send(a.Send, scope)
 	c.places(a, made, "declare it:  input: { %s: { type: string } }")
 	made.Output = c.output(a.Output, made.Input)
+	if a.Output != nil && len(a.Output.At) > 1 {
+		c.hinted(a.Output.At[1], "C233", "at: "+a.Output.At[0].Value, "the answer to an action has what it brings in one place; only a webhook's delivery may have several")
+	}
 	if a.Paginate != nil {
 		made.Paginate = c.paginate(a, made)
 	}
@@ -149,11 +152,10 @@ func (c *connectorCheck) output(o *spec.Output, inputs []*Input) Output {
 	if o.Type != nil {
 		made.Type = c.types.typeOf(*o.Type)
 	}
-	switch path := c.inputPath(o.At, inputs); {
-	case path != nil:
-		made.At = path
-	case o.At.Given():
-		made.At = c.answerPath(o.At)
+	if len(o.At) > 0 {
+		if made.At = c.inputPath(o.At[0], inputs); made.At == nil {
+			made.At = c.answerPath(o.At[0])
+		}
 	}
 	if made.NotFoundIsNil && !made.MayBeMissing {
 		c.hinted(o.NotFound, "C230", "add  may_be_missing: true", "not_found: missing brings nothing where nothing is found, so the output may be missing")
@@ -178,6 +180,17 @@ func (c *connectorCheck) inputPath(t spec.Text, inputs []*Input) []string {
 		c.local(at, "C232", "input", "is not an input", names)
 	}
 	return []string{FromInput, name}
+}
+
+// deliveryOutput checks what a webhook brings, which may lie in several places.
+func (c *connectorCheck) deliveryOutput(o *spec.Output) Output {
+	made := c.output(o, nil)
+	if o != nil && len(o.At) > 1 {
+		for _, at := range o.At[1:] {
+			made.Below = append(made.Below, c.answerPath(at))
+		}
+	}
+	return made
 }
 
 // answerPath reads a path from the root of an answer: body.results.tags,

@@ -91,7 +91,7 @@ func (c *connectorCheck) memberEvents(m *spec.Members, made *Members, connection
 	scope := c.delivery.With(connection)
 	made.Joined, made.Retired = c.condition(m.Joined, scope), c.condition(m.Retired, scope)
 	for _, t := range []spec.Text{m.Joined, m.Retired} {
-		if t.Given() && (c.main.Webhooks == nil || !c.main.Webhooks.Connection.Given()) {
+		if t.Given() && (c.main.Webhooks == nil || c.main.Webhooks.Connection == nil) {
 			c.hinted(t, "C146", "webhooks: { connection: body.locationId, … }", "no delivery says which account it is about: `webhooks.connection` is missing")
 			return
 		}

@@ -15,8 +15,12 @@ func (c *connectorCheck) subscribe(w *spec.Webhooks) *Subscribe {
 	if s == nil || s.On == nil || s.Off == nil || s.Keep == nil {
 		return nil // the parser has told what is missing
 	}
-	if w.Connection.Given() {
-		c.hinted(w.Connection, "C320", "leave out connection, or write subscribe: in_vendor_console",
+	if w.Connection != nil && len(w.Connection.Fields) > 0 {
+		at := w.Connection.Word
+		if !at.Given() {
+			at = w.Connection.Fields[0].Name
+		}
+		c.hinted(at, "C320", "leave out connection, or write subscribe: in_vendor_console",
 			"subscriptions are made for the address of one connection, and with `connection` all of them share an address")
 	}
 	made := &Subscribe{All: s.Each.Value == "all"}

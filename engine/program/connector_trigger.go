@@ -34,8 +34,8 @@ func (c *connectorCheck) triggers() {
 
 func (c *connectorCheck) webhookTrigger(t *spec.Trigger, made *Trigger) {
 	made.Match = c.condition(t.Match, c.delivery)
-	made.Output = c.output(t.Output, nil)
-	made.Event = t.Event.Value
+	made.Output, made.Connection = c.deliveryOutput(t.Output), c.ownAddressee(t)
+	made.Timeless, made.Event = t.Timestamp.Given(), t.Event.Value
 	c.catchUp(t, made)
 	if c.main.Webhooks == nil {
 		if c.lost.has("webhooks", diag.Pos{}) {
@@ -143,11 +143,9 @@ func (c *connectorCheck) webhooks() {
 		Fields:    c.types.inputs(w.Fields, c.connection),
 		AckStatus: 200, ChallengeWhen: nil,
 	}
-	if w.Connection.Given() {
-		made.Connection = value.SplitPath(w.Connection.Value)
-	}
-	if w.EventID.Given() {
-		made.EventID = value.SplitPath(w.EventID.Value)
+	made.EventID = c.deliveryPaths(w.EventID)
+	if made.Subscribe == nil { // else there is no such thing, which has been told
+		made.Connection = c.addressee(w.Connection)
 	}
 	for _, v := range w.Verify {
 		made.Verify = append(made.Verify, c.verify(v, made.Fields))

@@ -167,8 +167,8 @@ func (t *Trigger) worksIn(field string) bool {
 		}
 		return t.Poll.With.reads("connection."+field) || t.Poll.Action.reads(field, given)
 	}
-	hooks := t.Connector.Webhooks
-	return hooks != nil && len(hooks.Connection) > 0 && hooks.Connection[len(hooks.Connection)-1] == field
+	whose := t.Addressee()
+	return whose != nil && slices.ContainsFunc(whose.By, func(by AddresseeField) bool { return by.Name == field })
 }
 
 // reads reports whether an expression in the value reads the path or more.

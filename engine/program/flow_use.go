@@ -175,12 +175,32 @@ func (c *flowCheck) defaultConnection(t spec.Text, k *Connector) string {
 	case c.b.unsound.mayBeOf(k):
 		c.follow()
 	case len(names) == 0:
-		c.hinted(t, "F204", fmt.Sprintf("add one to flows/connections.yaml:  %s: { connector: %s, … }", k.ID, k.ID), "there is no connection to %s", k.Name)
+		c.hinted(t, "F204", "add one to flows/connections.yaml:  "+sketch(k), "there is no connection to %s", k.Name)
 	default:
 		c.hinted(t, "F205", fmt.Sprintf("say which one this flow uses:  use: { %s: %s }", k.ID, names[0]),
 			"there are several connections to %s: %s", k.Name, quoted(names))
 	}
 	return ""
+}
+
+// sketch returns a connection as it may be written, with what its first way in
+// needs.
+func sketch(k *Connector) string {
+	inputs := k.Fields
+	if len(k.Auths) > 0 {
+		inputs = slices.Concat(inputs, k.Auths[0].Fields)
+	}
+	written := k.ID + ": { connector: " + k.ID
+	for _, in := range inputs {
+		switch {
+		case in.Optional || in.Default != nil:
+		case in.Secret:
+			written += fmt.Sprintf(", %s: \"${{ secret.%s_%s }}\"", in.Name, k.ID, in.Name)
+		default:
+			written += ", " + in.Name + ": …"
+		}
+	}
+	return written + " }"
 }
 
 // mayBeOf reports whether a connection that has errors may be the one to k.

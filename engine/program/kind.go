@@ -11,6 +11,21 @@ import (
 	"patchbay/engine/spec"
 )
 
+// kinds are the words with which a file among the flows begins.
+func kinds() []string { return []string{"flow", "table", "connections", "test", "dashboard"} }
+
+// kindOf returns what the first key of a file says that it is. A file named
+// connections.yaml that begins with something else entirely lacks its first
+// line.
+func kindOf(f File) string {
+	kind := spec.KindOf(f.Data)
+	known := append(kinds(), "connector", "group")
+	if idOf(f.Path) == "connections" && kind != "" && !slices.Contains(known, kind) && diag.Nearest(kind, kinds()) == "" {
+		return "connections"
+	}
+	return kind
+}
+
 // isFlowKey reports whether a file that begins with this key is meant as a
 // flow: then it is read as one, and the finding is that its first line is
 // missing.
@@ -21,12 +36,11 @@ func isFlowKey(word string) bool {
 // unknownKind is the finding about a file among the flows whose first key says
 // nothing about what the file is.
 func unknownKind(f File, word string) diag.Finding {
-	kinds := []string{"flow", "table", "connections", "test", "dashboard"}
 	found := diag.Finding{
 		Pos: firstKey(f), Width: width(word), Code: "F122",
-		Message: fmt.Sprintf("%q is not a kind of file, and the first key of a file says of what kind it is", word), Hint: namesHint("kind", kinds),
+		Message: fmt.Sprintf("%q is not a kind of file, and the first key of a file says of what kind it is", word), Hint: namesHint("kind", kinds()),
 	}
-	if near := diag.Nearest(word, kinds); near != "" {
+	if near := diag.Nearest(word, kinds()); near != "" {
 		found.Fix = replacement(found.Pos, found.Width, near, diag.Sure(word, near))
 	}
 	return found

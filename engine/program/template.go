@@ -139,7 +139,7 @@ func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, wa
 			sound = false
 			continue
 		}
-		if reason, hint := notText(p.Expr, code.Type()); reason != "" {
+		if reason, hint := notText(t, p.Expr, code.Type()); reason != "" {
 			sound = false
 			r.add(diag.Finding{Pos: t.At(p.Inner), Width: width(p.Expr), Code: "F351", Message: reason, Hint: hint})
 		}
@@ -157,19 +157,19 @@ func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, wa
 
 // notText says why the value of an expression cannot stand inside a text, ""
 // if it can, and what to write instead.
-func notText(src string, t *value.Type) (reason, hint string) {
+func notText(in spec.Text, src string, t *value.Type) (reason, hint string) {
 	switch {
 	case t.IsAny():
 		return "", ""
 	case t.MayBeNil():
 		return src + " may be missing, and nothing can stand in its place in a text",
-			"say what to write then:  ${{ " + src + " ?? \"…\" }}"
+			"say what to write then:  ${{ " + src + " ?? " + in.Quoted("…") + " }}"
 	}
 	switch t.Kind {
 	case value.List:
-		hint = "join(" + src + ", \", \") makes one text of a list of texts"
+		hint = "join(" + src + ", " + in.Quoted(", ") + ") makes one text of a list of texts"
 		if names := t.Elem.FieldNames(); len(names) > 0 {
-			hint = "join(map(" + src + ", ." + names[0] + "), \", \") makes one text of one field of each"
+			hint = "join(map(" + src + ", ." + names[0] + "), " + in.Quoted(", ") + ") makes one text of one field of each"
 		}
 	case value.Object:
 		hint = "fields: " + strings.Join(t.FieldNames(), ", ")

@@ -18,17 +18,21 @@ import (
 	"patchbay/engine/value"
 )
 
+// Example is the payload of an event that is the example of its trigger, as if
+// it had happened in the account with these fields.
+type Example struct{ Account map[string]any }
+
 // Event returns the signed request with which the vendor would deliver an
 // event of the trigger to the address.
 //
-// With a nil payload it is the trigger's example, with an id of its own and
-// the time of now. A payload of []byte is sent byte by byte; any other one is
-// written as JSON, and gets an id and a time where it has none.
+// With a nil payload or an [Example] it is the trigger's example, with an id of
+// its own and the time of now. A payload of []byte is sent byte by byte; any
+// other one is written as JSON, and gets an id and a time where it has none.
 func (s *Sandbox) Event(ctx context.Context, t *program.Trigger, address string, payload any) (*http.Request, error) {
 	if !t.Webhook {
 		return nil, fmt.Errorf("event of %s: it is not delivered, Patchbay asks for it (type: poll)", t.ID)
 	}
-	d := &delivery{hooks: t.Connector.Webhooks, now: s.now(), header: http.Header{"Content-Type": {"application/json"}}}
+	d := &delivery{hooks: t.Connector.Webhooks, timeless: t.Timeless, now: s.now(), header: http.Header{"Content-Type": {"application/json"}}}
 	raw, err := d.body(t, payload)
 	if err != nil {
 		return nil, fmt.Errorf("event of %s: %w", t.ID, err)
@@ -49,9 +53,10 @@ func (s *Sandbox) Event(ctx context.Context, t *program.Trigger, address string,
 
 // delivery is a webhook being written.
 type delivery struct {
-	hooks  *program.Webhooks
-	now    time.Time
-	header http.Header
+	hooks    *program.Webhooks
+	timeless bool
+	now      time.Time
+	header   http.Header
 }
 
 func (d *delivery) body(t *program.Trigger, payload any) ([]byte, error) {
@@ -60,7 +65,8 @@ func (d *delivery) body(t *program.Trigger, payload any) ([]byte, error) {
 		d.stamp(nil)
 		return raw, nil
 	}
-	example := payload == nil
+	played, example := payload.(Example)
+	example = example || payload == nil
 	if example {
 		if t.Example == nil {
 			return nil, errors.New("the trigger has no example, so the event must be given")
@@ -81,8 +87,25 @@ func (d *delivery) body(t *program.Trigger, payload any) ([]byte, error) {
 	if ok && example {
 		d.refresh(body)
 		d.renew(t, body)
+		d.address(t, body, played.Account)
 	}
 	return value.Encode(v)
+}
+
+// address writes whose event it is where the example says it.
+func (d *delivery) address(t *program.Trigger, body, account map[string]any) {
+	if d.hooks == nil || t.Addressee() == nil {
+		return
+	}
+	for _, by := range t.Addressee().By {
+		for _, at := range by.At {
+			root, path := split(at)
+			_, there := value.Get(body, path)
+			if own := account[by.Name]; root == "body" && there && own != nil && own != "" {
+				value.Put(body, path, own)
+			}
+		}
+	}
 }
 
 // identify gives the delivery an event id where the connector looks for it; in
@@ -91,7 +114,7 @@ func (d *delivery) identify(body map[string]any, fresh bool) {
 	if d.hooks == nil {
 		return
 	}
-	root, path := split(d.hooks.EventID)
+	root, path := split(d.eventIDAt(body))
 	switch {
 	case len(path) == 0:
 	case root == "headers":
@@ -103,10 +126,25 @@ func (d *delivery) identify(body map[string]any, fresh bool) {
 	}
 }
 
+// eventIDAt returns where the delivery has its event id, or should have it.
+func (d *delivery) eventIDAt(body map[string]any) []string {
+	for _, at := range d.hooks.EventID {
+		if root, path := split(at); root == "body" && body != nil {
+			if _, ok := value.Get(body, path); ok {
+				return at
+			}
+		}
+	}
+	if len(d.hooks.EventID) == 0 {
+		return nil
+	}
+	return d.hooks.EventID[0]
+}
+
 // stamp puts the time where the connector looks for it, if that is a header or
 // a body without one.
 func (d *delivery) stamp(body map[string]any) {
-	if d.hooks == nil {
+	if d.hooks == nil || d.timeless {
 		return
 	}
 	root, path := split(d.hooks.TimestampAt)
@@ -127,7 +165,10 @@ func (d *delivery) refresh(body map[string]any) {
 		return
 	}
 	if root, path := split(d.hooks.TimestampAt); root == "body" && len(path) > 0 {
-		old, _ := value.Get(body, path)
+		old, there := value.Get(body, path)
+		if !there && d.timeless {
+			return
+		}
 		value.Put(body, path, timeLike(old, d.now))
 	}
 }

@@ -188,3 +188,46 @@ func TestEventThatIsPolled(t *testing.T) {
 		t.Errorf("Event = %v, want %s", err, want)
 	}
 }
+
+// TestEventOfAnAccount plays examples as if they had happened in an account:
+// only what the example says of the account is changed.
+func TestEventOfAnAccount(t *testing.T) {
+	k := builtIn(t, "ghl")
+	s := at(serve(t, sandbox.Options{}, k))
+	account := sandbox.Example{Account: map[string]any{"locationId": "loc1", "companyId": "cmp1", "token": "t"}}
+	for _, test := range []struct{ trigger, want string }{
+		{"contact_created", "loc1   "},
+		{"invoice_paid", " loc1  "},
+		{"order_created", "loc1 loc1  "},
+		{"location_created", "  cmp1 locNewBakery00000001"},
+		{"location_updated", "  cmp1 loc1"},
+		{"app_installed", "  cmpHarbourLane000001 "},
+	} {
+		_, text := event(t, s, k, test.trigger, account)
+		var body struct{ LocationID, AltID, CompanyID, ID string }
+		if err := json.Unmarshal([]byte(text), &body); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(body.ID, "con") {
+			body.ID = ""
+		}
+		got := strings.Join([]string{body.LocationID, body.AltID, body.CompanyID, body.ID}, " ")
+		if got != test.want {
+			t.Errorf("%s is of the account %q, want %q", test.trigger, got, test.want)
+		}
+	}
+}
+
+// TestEventWithoutATime plays an event that its service sends without a time.
+func TestEventWithoutATime(t *testing.T) {
+	k := builtIn(t, "ghl")
+	s := at(serve(t, sandbox.Options{}, k))
+	_, first := event(t, s, k, "provider_message_requested", nil)
+	_, second := event(t, s, k, "provider_message_requested", nil)
+	if strings.Contains(first, "timestamp") || strings.Contains(first, "webhookId") {
+		t.Errorf("body = %s, want no time and no id but that of the message", first)
+	}
+	if first == second {
+		t.Errorf("two events are both %s, want two messageIds", first)
+	}
+}

@@ -112,7 +112,8 @@ func outputSection() section[Output] {
 	return section[Output]{name: "output", noun: "an output", one: outputKinds(), sound: soundOutput, rows: []row[Output]{
 		typed("list", "the type of the items, where it brings a list", "Page", func(o *Output) **TypeDef { return &o.Type }),
 		typed("one", "the type of what it brings", "Page", func(o *Output) **TypeDef { return &o.Type }),
-		scalar("at", Path, "where in the answer it is", "body.results", func(o *Output) *Text { return &o.At }),
+		lines("at", OneOrPaths, "where in the answer it is; of a webhook also a list, where a field is taken from the first place that has it", "body.results",
+			func(o *Output) *[]Text { return &o.At }),
 		scalar("may_be_missing", Switch, "true where it may bring nothing", "true", func(o *Output) *Text { return &o.MayBeMissing }),
 		word("not_found", "missing", "missing makes of a 404 nothing instead of an error", func(o *Output) *Text { return &o.NotFound }),
 		word("decode", "json text file auto", "what the answer is", func(o *Output) *Text { return &o.Decode }),
@@ -146,6 +147,9 @@ func triggerSection() section[Trigger] {
 		fields("input", "what a flow gives it", func(t *Trigger) *[]Field { return &t.Input }).not("inputs"),
 		scalar("match", Expression, "of webhook: which deliveries are meant", `body.type == "pageAccepted"`, func(t *Trigger) *Text { return &t.Match }),
 		scalar("event", Line, "of webhook: the service's own name of the event, to subscribe to it", "pageAccepted", func(t *Trigger) *Text { return &t.Event }),
+		custom(addresseeKey("of webhook: what in a delivery says whose event it is, if not what webhooks says; any where it belongs to none", "any"),
+			func(p *parser, t *Trigger, s spot) { t.Connection = readAddressee(p, s) }),
+		word("timestamp", "may_be_missing", "of webhook: may_be_missing where a delivery of this event has an event id but no time", func(t *Trigger) *Text { return &t.Timestamp }),
 		block("output", "output", outputSection, "of webhook: what the event brings", func(t *Trigger, o *Output) { t.Output = o }),
 		custom(Key{Name: "example", Form: Literal, Help: "of webhook: the body of a delivery, or a file in the folder that holds it", Example: "fixtures/page_accepted.json"},
 			func(p *parser, t *Trigger, s spot) { t.Example = p.value(s) }),
@@ -165,7 +169,7 @@ func triggerKeys() (needs, strays map[string][]string) {
 	needs = map[string][]string{"webhook": {"output"}, "poll": {"action", "every", "item_id"}}
 	strays = map[string][]string{
 		"webhook": {"action", "with", "every", "item_id", "changed"},
-		"poll":    {"match", "event", "output", "example", "catch_up"},
+		"poll":    {"match", "connection", "timestamp", "event", "output", "example", "catch_up"},
 	}
 	return needs, strays
 }

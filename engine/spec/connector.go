@@ -187,7 +187,7 @@ type Output struct {
 	Key          Text // the word list or one, where it stands
 	Type         *TypeDef
 	IsList       bool
-	At           Text
+	At           []Text
 	MayBeMissing Text
 	NotFound     Text
 	Decode       Text
@@ -204,6 +204,8 @@ type Trigger struct {
 	Match      Text
 	Event      Text // the vendor's name of it, to subscribe to
 	CatchUp    *CatchUp
+	Connection *Addressee
+	Timestamp  Text
 	Output     *Output
 	Example    *Value
 	Action     Text
@@ -218,8 +220,8 @@ type Trigger struct {
 // Webhooks is how a vendor delivers events, for all its webhook triggers.
 type Webhooks struct {
 	Subscribe  *Subscribe // nil for in_vendor_console
-	Connection Text
-	EventID    Text
+	Connection *Addressee
+	EventID    []Text
 	Fields     []Field
 	Verify     []Verify
 	Timestamp  *Timestamp
@@ -253,6 +255,18 @@ type CatchUp struct {
 	Every, Changed Text
 	Event          []Entry
 	Same           []Text
+}
+
+// Addressee is what says whose event a delivery is.
+type Addressee struct {
+	Word   Text // the path, or the word any, where it is no map
+	Fields []AddresseeField
+}
+
+// AddresseeField is a field of a connection, and where a delivery has its value.
+type AddresseeField struct {
+	Name Text
+	At   []Text
 }
 
 // Verify is one way a delivery may prove where it comes from.

@@ -1,13 +1,17 @@
 package spec
 
+import "strings"
+
 func webhooksSection() section[Webhooks] {
 	return section[Webhooks]{name: "webhooks", noun: "webhooks", rows: []row[Webhooks]{
 		custom(Key{
 			Name: "subscribe", Form: Either, Forms: []Form{Word, Block}, Section: "subscribe", Words: []string{"in_vendor_console"}, Example: "in_vendor_console",
 			Help: "how the service is told the address: by people, or with these keys by calls of the connector",
 		}, readSubscribe),
-		scalar("connection", Path, "what in a delivery says whose event it is", "body.locationId", func(w *Webhooks) *Text { return &w.Connection }),
-		scalar("event_id", Path, "what makes a delivery the same as one before", "body.webhookId", func(w *Webhooks) *Text { return &w.EventID }),
+		custom(addresseeKey("what in a delivery says whose event it is; also { <field of the connection>: <path or paths> }", "body.locationId"),
+			func(p *parser, w *Webhooks, s spot) { w.Connection = readAddressee(p, s) }),
+		lines("event_id", OneOrPaths, "what makes a delivery the same as one before; of a list, the first that is there", "body.webhookId",
+			func(w *Webhooks) *[]Text { return &w.EventID }),
 		fields("fields", "what a connection must give so that deliveries can be checked", func(w *Webhooks) *[]Field { return &w.Fields }),
 		blocks("verify", "verify", verifySection, "how a delivery proves where it comes from; the first whose header is present decides",
 			func(w *Webhooks, v *Verify) { w.Verify = append(w.Verify, *v) }).must(),
@@ -15,6 +19,39 @@ func webhooksSection() section[Webhooks] {
 		block("ack", "ack", ackSection, "what a delivery is answered", func(w *Webhooks, a *Ack) { w.Ack = a }),
 		block("challenge", "challenge", challengeSection, "the question the service asks first", func(w *Webhooks, c *Challenge) { w.Challenge = c }),
 	}}
+}
+
+func addresseeKey(help, example string) Key {
+	return Key{Name: "connection", Form: Either, Forms: []Form{Path, Block}, Section: "addressee", Help: help, Example: example}
+}
+
+// readAddressee reads whose event a delivery is: a path whose last part is the
+// name of the field, or a map from fields to paths.
+func readAddressee(p *parser, s spot) *Addressee {
+	if s.value.Kind == Map {
+		return read(p, addresseeSection(), s)
+	}
+	s.rule.Form = Path
+	path := p.text(s)
+	if !path.Given() {
+		return nil
+	}
+	from := strings.LastIndexByte(path.Value, '.') + 1
+	return &Addressee{Word: path, Fields: []AddresseeField{{Name: path.cut(from, len(path.Value)), At: []Text{path}}}}
+}
+
+func addresseeSection() section[Addressee] {
+	return section[Addressee]{
+		name: "addressee", noun: "the connection of webhooks",
+		restKey: Key{
+			Form: OneOrPaths, Names: Line, Example: "[body.locationId, body.altId]",
+			Help: "a field of the connection, and where a delivery has its value; the first field that both have decides",
+		},
+		rest: func(p *parser, a *Addressee, e Entry) {
+			at := p.texts(spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: OneOrPaths}})
+			a.Fields = append(a.Fields, AddresseeField{Name: e.Key, At: at})
+		},
+	}
 }
 
 func verifySection() section[Verify] {

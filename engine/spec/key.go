@@ -39,6 +39,7 @@ const (
 	Pairs                   // a map from any key to a value
 	Lines                   // a list of texts
 	OneOrLines              // a text, or a list of texts
+	OneOrPaths              // a dotted path, or a list of them
 	Expressions             // a list of expressions without ${{ }}
 	Block                   // a map of the Section
 	Blocks                  // a list of maps of the Section
@@ -48,7 +49,7 @@ const (
 
 var formNames = [...]string{ //nolint:gochecknoglobals // the words of the Form constants, never written
 	"the version", "text", "one word", "a name", "a name", "text", "an expression", "a path", "a duration", "a size",
-	"a time of day", "true or false", "a whole number", "a number", "a value", "a map", "a list", "a text or a list",
+	"a time of day", "true or false", "a whole number", "a number", "a value", "a map", "a list", "a text or a list", "a path or a list",
 	"a list", "a map", "a list", "a map", "a value",
 }
 
@@ -83,7 +84,7 @@ func Sections() []Section {
 		typeSection().shown(), fieldSection().shown(), choicesSection().shown(),
 		actionSection().shown(), beforeSection().shown(), repeatSection().shown(), paginateSection().shown(), pageSizeSection().shown(), positionSection().shown(),
 		outputSection().shown(), triggerSection().shown(),
-		catchUpSection().shown(), webhooksSection().shown(), subscribeSection().shown(), subscribeOnSection().shown(),
+		catchUpSection().shown(), webhooksSection().shown(), addresseeSection().shown(), subscribeSection().shown(), subscribeOnSection().shown(),
 		keepSection().shown(), subscribeOffSection().shown(), subscribeListSection().shown(), verifySection().shown(), timestampSection().shown(),
 		ackSection().shown(), challengeSection().shown(),
 		sandboxSection().shown(), storeSection().shown(), sandboxActionSection().shown(), sandboxPartSection().shown(),

@@ -37,7 +37,7 @@ func TestSections(t *testing.T) {
 // TestExamples reads the example of each key as it would stand in a file.
 func TestExamples(t *testing.T) {
 	scalars := []Form{Version, Line, Word, Name, Identifier, TypeName, Expression, Path, Duration, Size, Clock, Switch, Whole, Number}
-	lists := []Form{Lines, OneOrLines, Expressions}
+	lists := []Form{Lines, OneOrLines, OneOrPaths, Expressions}
 	for _, s := range Sections() {
 		for _, k := range s.Keys {
 			if k.Example == "" {

@@ -144,13 +144,16 @@ func (p *parser) texts(s spot) []Text {
 	switch s.rule.Form {
 	case Expressions:
 		item.Form = Expression
+	case OneOrPaths:
+		item.Form = Path
 	default:
 		item.Form = Line
 		if len(item.Words) > 0 {
 			item.Form = Word
 		}
 	}
-	if s.rule.Form == OneOrLines && s.value.Kind != List && s.value.Kind != Map {
+	one := s.rule.Form == OneOrLines || s.rule.Form == OneOrPaths
+	if one && s.value.Kind != List && s.value.Kind != Map {
 		s.rule = item
 		if t := p.text(s); t.Given() {
 			return []Text{t}

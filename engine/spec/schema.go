@@ -157,7 +157,7 @@ func (g *schemer) key(k Key) object {
 	switch k.Form {
 	case Lines, Expressions:
 		return list(g.item(k))
-	case OneOrLines:
+	case OneOrLines, OneOrPaths:
 		return anyOf(g.item(k), list(g.item(k)))
 	case Literal:
 		return object{}
@@ -188,6 +188,8 @@ func (g *schemer) item(k Key) object {
 	switch {
 	case k.Form == Expressions:
 		k.Form = Expression
+	case k.Form == OneOrPaths:
+		k.Form = Path
 	case len(k.Words) > 0:
 		k.Form = Word
 	default:

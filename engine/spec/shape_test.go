@@ -136,7 +136,7 @@ webhooks:
 		{"file", c.File, "connectors/a/connector.yaml"},
 		{"scopes of one", c.Connection.Auth[0].Scopes.Const(), "auto"},
 		{"scopes of two", c.Connection.Auth[1].Scopes.Const(), []any{"x", "y"}},
-		{"output of get", kind(get.Output.Type) + " " + get.Output.Key.Value + " " + get.Output.At.Value, "Page one response"},
+		{"output of get", kind(get.Output.Type) + " " + get.Output.Key.Value + " " + get.Output.At[0].Value, "Page one response"},
 		{"get brings a list", get.Output.IsList, false},
 		{"list brings a list", list.Output.IsList, true},
 		{"repeat of get", get.Repeat == nil, true},

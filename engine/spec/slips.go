@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -42,13 +43,31 @@ func (s *scanner) quoting(from, to int) ([]repair, string) {
 	if !strings.ContainsAny(text, "\"\\") {
 		return []repair{{col: from, text: `"`}, {col: to, text: `"`}}, `"` + text + `"`
 	}
-	repairs := []repair{{col: from, text: "'"}}
+	first, last := repair{col: from, text: "'"}, repair{col: to, text: "'"}
+	if inner, ok := quotedAround(text); ok {
+		text = inner
+		first.width, last.col, last.width = 1, to-1, 1
+	}
+	repairs := []repair{first}
 	for i := from; i < to; i++ {
 		if s.row[i] == '\'' {
 			repairs = append(repairs, repair{col: i, text: "'"})
 		}
 	}
-	return append(repairs, repair{col: to, text: "'"}), "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	return append(repairs, last), "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+var inMarks = regexp.MustCompile(`\$\{\{.*?\}\}`)
+
+// quotedAround returns what stands between double quotes that were meant to go
+// around the whole text: those inside are all in expressions.
+func quotedAround(text string) (inner string, ok bool) {
+	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
+		return "", false
+	}
+	inner = text[1 : len(text)-1]
+	rest := inMarks.ReplaceAllString(inner, "")
+	return inner, rest != inner && !strings.ContainsAny(rest, "\"\\")
 }
 
 // tellJinja gathers an expression that is marked as in other tools.
@@ -65,6 +84,9 @@ func (s *scanner) tellQuote(at, from, to int, code, message string) {
 	repairs, label := s.quoting(from, to)
 	x := s.slipAt(s.line, at, 1, code, message).withRepairs(s, label, repairs)
 	x.told.Hint = "put the whole value in quotes"
+	if _, ok := quotedAround(string(s.row[from:to])); ok {
+		x.told.Hint = "the expression has double quotes, so put single quotes around the whole value"
+	}
 	x.grammar = code == "Y113"
 	x.told.Fix.Safe = code != "Y105"
 	s.slips = append(s.slips, x)

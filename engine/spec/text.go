@@ -18,6 +18,15 @@ func (t Text) Given() bool { return t.Pos.Line > 0 }
 // be len(Value). It is exact inside quoted, folded and block scalars.
 func (t Text) At(offset int) diag.Pos { return t.places.at(t, offset) }
 
+// Quoted returns a text as it may be written in an expression inside t: in
+// double quotes, or in single ones where double quotes stand around t.
+func (t Text) Quoted(text string) string {
+	if t.places != nil && t.places.style == doubleQuoted {
+		return "'" + text + "'"
+	}
+	return `"` + text + `"`
+}
+
 // Kind is the form of a written [Value].
 type Kind uint8
 

@@ -6,7 +6,6 @@ import (
 
 	"patchbay/engine/expr"
 	"patchbay/engine/program"
-	"patchbay/engine/value"
 )
 
 // Accounts is told what deliveries say of the accounts that sign-ins serve.
@@ -19,25 +18,29 @@ type Accounts interface {
 	Sooner(connection string)
 }
 
-// members returns the connections to that account of all sign-ins with one of
-// these, those that it has left among them.
-func members(set *program.Set, written []*program.Connection, account string) []*program.Connection {
-	var all []*program.Connection
-	for _, c := range written {
-		if !c.IsAgency() {
-			continue
-		}
-		if m := set.Connections[program.MemberName(c.Name, account)]; m != nil && m.Member != nil {
-			all = append(all, m)
-		}
+// member returns the connection to the account that a delivery is for, of
+// those that a sign-in serves, or that it has left; nil for none.
+func member(set *program.Set, c *program.Connection, whose *program.Addressee, names map[string]any) *program.Connection {
+	if !c.IsAgency() {
+		return nil
 	}
-	return all
+	account, _ := accountOf(whose, c.Auth.Members.Field, names)
+	if m := set.Connections[program.MemberName(c.Name, account)]; m != nil && m.Member != nil {
+		return m
+	}
+	return nil
 }
 
-// accountOf returns whose event a delivery says it is.
-func accountOf(t *target, names map[string]any) (string, bool) {
-	found, _ := value.Get(names, t.hooks.Connection)
-	return textOf(found)
+// accountOf returns what a delivery has for a field of the connections that it
+// is for.
+func accountOf(whose *program.Addressee, field string, names map[string]any) (string, bool) {
+	for _, by := range whose.By {
+		if by.Name == field {
+			found, _ := program.FirstOf(names, by.At)
+			return textOf(found)
+		}
+	}
+	return "", false
 }
 
 // comings takes in what a delivery says of the comings and goings of accounts.
@@ -48,19 +51,24 @@ func (h *Hooks) comings(ctx context.Context, t *target, d *delivery, right []*pr
 		return right, nil
 	}
 	names := d.names()
-	account, named := accountOf(t, names)
-	told := len(right) > 0 || !named // by whose account it is, or by nobody's
+	known := slices.ContainsFunc(right, func(c *program.Connection) bool { return !c.IsAgency() })
+	var others []*program.Connection // that may serve the account of the delivery
 	for _, c := range t.connections {
 		if !c.IsAgency() {
 			continue
 		}
 		m := c.Auth.Members
+		account, named := accountOf(t.hooks.Connection, m.Field, names)
 		joined, left := h.says(ctx, m.Joined, c, names), h.says(ctx, m.Retired, c, names)
-		if !joined && !left || !h.signedFor(ctx, t, c, d) {
+		if !h.signedFor(ctx, t, c, d) {
 			continue
 		}
-		told = true
 		switch {
+		case !joined && !left:
+			if named {
+				others = append(others, c)
+			}
+			continue
 		case !named: // it speaks of many accounts
 			h.opt.Accounts.Sooner(c.Name)
 		case left:
@@ -75,21 +83,14 @@ func (h *Hooks) comings(ctx context.Context, t *target, d *delivery, right []*pr
 			right = slices.DeleteFunc(right, func(r *program.Connection) bool { return r.Name == here.Name })
 			right = append(right, here)
 		}
+		known = true
 	}
-	if !told {
-		h.unknown(ctx, t, d)
-	}
-	return right, nil
-}
-
-// unknown has the lists read again that may have the account of a delivery
-// which nobody knows.
-func (h *Hooks) unknown(ctx context.Context, t *target, d *delivery) {
-	for _, c := range t.connections {
-		if c.IsAgency() && h.signedFor(ctx, t, c, d) {
+	if !known {
+		for _, c := range others {
 			h.opt.Accounts.Sooner(c.Name)
 		}
 	}
+	return right, nil
 }
 
 // says evaluates a condition on a delivery for a connection. A delivery it

@@ -82,6 +82,8 @@ type target struct {
 	connector   string
 	hooks       *program.Webhooks
 	connections []*program.Connection
+	// own are the vendor's triggers that do not wholly go by its hooks.
+	own []*program.Trigger
 	// byBody is true if the body says which connection it is for. Such an
 	// address can be guessed.
 	byBody bool
@@ -103,7 +105,7 @@ func (h *Hooks) find(set *program.Set, path string) *target {
 	if c := set.Connections[name]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
 		return &target{
 			shown: shownPath(path), connector: c.Connector.ID, hooks: c.Connector.Webhooks,
-			connections: []*program.Connection{c},
+			connections: []*program.Connection{c}, own: ownWay(set, c.Connector.ID),
 		}
 	}
 	id, ok := strings.CutPrefix(name, "flow/")
@@ -125,7 +127,22 @@ func findConnector(set *program.Set, id string) *target {
 	if c == nil || !routesByBody(c) || len(connections) == 0 {
 		return nil
 	}
-	return &target{shown: prefix + id, connector: id, hooks: c.Webhooks, connections: connections, byBody: true}
+	return &target{shown: prefix + id, connector: id, hooks: c.Webhooks, connections: connections, own: ownWay(set, id), byBody: true}
+}
+
+// ownWay returns the triggers of a connector that flows wait for and that say
+// themselves whose event a delivery is, or that it may come without a time.
+func ownWay(set *program.Set, connector string) []*program.Trigger {
+	var own []*program.Trigger
+	for _, flow := range flowsOf(set) {
+		for _, on := range flow.Triggers {
+			t := on.Event
+			if t != nil && t.Connector.ID == connector && (t.Connection != nil || t.Timeless) && !slices.Contains(own, t) {
+				own = append(own, t)
+			}
+		}
+	}
+	return own
 }
 
 // shownPath returns a path with the random part, which is a secret, left out.

@@ -1,9 +1,11 @@
 package trigger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,11 +31,8 @@ func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answe
 		return answer{}, err
 	}
 	hooks, names := job.target.hooks, d.names()
-	if hooks.TimestampAt != nil && hooks.Tolerance > 0 {
-		sent, _ := value.Get(names, hooks.TimestampAt)
-		if err := fresh(sent, strings.Join(hooks.TimestampAt, "."), d.at, hooks.Tolerance); err != nil {
-			return answer{}, err
-		}
+	if err := h.timely(job.target, names, d.at); err != nil {
+		return answer{}, err
 	}
 	if text, ok := challenged(hooks, names); ok {
 		return answer{http.StatusOK, text}, nil
@@ -42,15 +41,35 @@ func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answe
 		return answer{}, err
 	}
 	if len(connections) == 0 {
-		at := hooks.Connection
-		account, _ := value.Get(names, at)
-		return answer{}, refuse(http.StatusOK, "no connection to %s has the %s %v, so the event is for none of the flows",
-			job.set.Connectors[job.target.connector].Name, at[len(at)-1], account)
+		return answer{}, refuse(http.StatusOK, "no connection to %s has %s, so the event is for none of the flows",
+			job.set.Connectors[job.target.connector].Name, addressed(hooks.Connection, names))
 	}
-	if err := h.accept(ctx, job, d, h.arrivals(ctx, job.set, connections, d)); err != nil {
+	if err := h.accept(ctx, job, d, h.arrivals(ctx, job, connections, d)); err != nil {
 		return answer{}, err
 	}
 	return answer{status: max(hooks.AckStatus, http.StatusOK)}, nil
+}
+
+// timely returns nil if a delivery is new enough. One without a time may be
+// taken where its event id tells that it came before.
+func (h *Hooks) timely(t *target, names map[string]any, at time.Time) error {
+	hooks := t.hooks
+	if hooks.TimestampAt == nil || hooks.Tolerance <= 0 {
+		return nil
+	}
+	sent, ok := value.Get(names, hooks.TimestampAt)
+	timeless := func(own *program.Trigger) bool { return own.Timeless && h.matches(own, names) }
+	if !ok && eventID(hooks, names) != "" && slices.ContainsFunc(t.own, timeless) {
+		return nil
+	}
+	return fresh(sent, strings.Join(hooks.TimestampAt, "."), at, hooks.Tolerance)
+}
+
+// eventID returns the id that a delivery bears, "" if it has none.
+func eventID(hooks *program.Webhooks, names map[string]any) string {
+	given, _ := program.FirstOf(names, hooks.EventID)
+	id, _ := textOf(given)
+	return id
 }
 
 // senders returns the connections that the delivery is for and whose signature
@@ -70,7 +89,7 @@ func (h *Hooks) senders(ctx context.Context, job work, d *delivery) ([]*program.
 		if err := d.decode(); err != nil {
 			return nil, err
 		}
-		if candidates = h.meant(ctx, job, d); len(candidates) == 0 {
+		if candidates = h.meant(ctx, job, d.names()); len(candidates) == 0 {
 			candidates, meant = t.connections, false
 		}
 	}
@@ -112,21 +131,60 @@ func (h *Hooks) proven(ctx context.Context, c *program.Connection, way *program.
 	return err
 }
 
-// meant returns the connections whose field has the value in the body, and
-// those to the account of that id.
-func (h *Hooks) meant(ctx context.Context, job work, d *delivery) []*program.Connection {
-	at := job.target.hooks.Connection
-	account, ok := accountOf(job.target, d.names())
-	if !ok {
-		return nil
+// meant returns the connections that a delivery is for, by what the vendor's
+// webhooks say, or what a trigger says whose event it is; those to an account
+// of a sign-in among them.
+func (h *Hooks) meant(ctx context.Context, job work, names map[string]any) []*program.Connection {
+	whose := []*program.Addressee{job.target.hooks.Connection}
+	for _, own := range job.target.own {
+		if own.Connection != nil && h.matches(own, names) {
+			whose = append(whose, own.Connection)
+		}
 	}
-	all := members(job.set, job.target.connections, account)
+	var all []*program.Connection
 	for _, c := range job.target.connections {
-		if own, ok := textOf(h.opt.fields(ctx, c)[at[len(at)-1]]); ok && own == account {
+		fields := h.opt.fields(ctx, c)
+		for _, a := range whose {
+			if m := member(job.set, c, a, names); m != nil && !slices.Contains(all, m) {
+				all = append(all, m)
+			}
+		}
+		if slices.ContainsFunc(whose, func(a *program.Addressee) bool { return isFor(a, names, fields) }) {
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// isFor reports whether a delivery is for a connection: the first field that
+// both have decides.
+func isFor(a *program.Addressee, names, fields map[string]any) bool {
+	if a.Any {
+		return true
+	}
+	for _, by := range a.By {
+		found, _ := program.FirstOf(names, by.At)
+		account, ok := textOf(found)
+		own, has := textOf(fields[by.Name])
+		if ok && has && own != "" {
+			return own == account
+		}
+	}
+	return false
+}
+
+// addressed tells whose a delivery is, by its own words.
+func addressed(a *program.Addressee, names map[string]any) string {
+	var told []string
+	for _, by := range a.By {
+		if found, ok := program.FirstOf(names, by.At); ok {
+			told = append(told, fmt.Sprintf("the %s %v", by.Name, found))
+		}
+	}
+	if told == nil {
+		return "the account of a delivery that names none"
+	}
+	return strings.Join(told, " or ")
 }
 
 // keysOf returns what signatures for a connection are held against.
@@ -237,54 +295,62 @@ type found struct {
 }
 
 // arrivals returns one arrival for each trigger that wants the delivery.
-func (h *Hooks) arrivals(ctx context.Context, set *program.Set, connections []*program.Connection, d *delivery) found {
+func (h *Hooks) arrivals(ctx context.Context, job work, connections []*program.Connection, d *delivery) found {
+	t, names := job.target, d.names()
 	var all found
-	names := d.names()
+	a := journal.Arrival{EventID: cmp.Or(eventID(t.hooks, names), rand.Text()), At: d.at}
+	flows := flowsOf(job.set)
 	for _, c := range connections {
-		id := rand.Text()
-		if given, ok := value.Get(names, c.Connector.Webhooks.EventID); ok && c.Connector.Webhooks.EventID != nil {
-			if text, ok := textOf(given); ok {
-				id = text
-			}
+		a.Connection = c.Name
+		mine := func(*program.Addressee) bool { return true }
+		if t.byBody {
+			fields := h.opt.fields(ctx, c)
+			mine = func(whose *program.Addressee) bool { return isFor(whose, names, fields) }
 		}
-		for _, flow := range flowsOf(set) {
-			for _, t := range flow.Triggers {
-				if !listens(t, c) || !h.matches(flow, t, names) {
-					continue
+		for _, flow := range flows {
+			for _, on := range flow.Triggers {
+				if listens(on, c) && mine(on.Event.Addressee()) && h.matches(on.Event, names) {
+					all.add(h.arrival(ctx, flow, on, names, a))
 				}
-				wire, _ := value.Get(names, t.Event.Output.At)
-				event, err := h.opt.Map(t.Event.Output.Whole(), wire)
-				if err != nil {
-					misfit := "the delivery is not what " + t.Event.ID + " describes: " + sentence(err)
-					if !slices.Contains(all.misfits, misfit) {
-						all.misfits = append(all.misfits, misfit)
-					}
-					continue
-				}
-				a := journal.Arrival{
-					Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: c.Name, EventID: id,
-					Event: event, At: d.at,
-				}
-				if same, ok := sameID(t.Event, event); ok {
-					a.EventID = same
-				}
-				a.Queue = h.queue(ctx, flow, &a)
-				all.arrivals = append(all.arrivals, a)
 			}
 		}
 	}
 	return all
 }
 
+// arrival returns the arrival of a delivery at a trigger that wants it; misfit
+// is why the delivery cannot be used.
+func (h *Hooks) arrival(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, names map[string]any, a journal.Arrival) (_ journal.Arrival, misfit string) {
+	event, err := h.opt.Map(t.Event.Output.Whole(), t.Event.Output.Wire(names))
+	if err != nil {
+		return a, "the delivery is not what " + t.Event.ID + " describes: " + sentence(err)
+	}
+	a.Flow, a.Definition, a.Trigger, a.Event = flow.ID, flow.Hash, t.ID, event
+	if same, ok := sameID(t.Event, event); ok {
+		a.EventID = same
+	}
+	a.Queue = h.queue(ctx, flow, &a)
+	return a, ""
+}
+
+func (f *found) add(a journal.Arrival, misfit string) {
+	switch {
+	case misfit == "":
+		f.arrivals = append(f.arrivals, a)
+	case !slices.Contains(f.misfits, misfit):
+		f.misfits = append(f.misfits, misfit)
+	}
+}
+
 // matches reports whether a delivery is an event of the trigger. One that the
 // condition cannot even look into is none.
-func (h *Hooks) matches(flow *program.Flow, t *program.FlowTrigger, names map[string]any) bool {
-	if t.Event.Match == nil {
+func (h *Hooks) matches(t *program.Trigger, names map[string]any) bool {
+	if t.Match == nil {
 		return true
 	}
-	ok, err := t.Event.Match.EvalBool(&expr.Env{Names: names})
+	ok, err := t.Match.EvalBool(&expr.Env{Names: names})
 	if err != nil {
-		h.log.Debug("delivery of another shape", "flow", flow.ID, "trigger", t.ID, "error", err)
+		h.log.Debug("delivery of another shape", "trigger", t.ID, "error", err)
 	}
 	return ok && err == nil
 }

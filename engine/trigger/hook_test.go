@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -224,6 +225,37 @@ func TestConnectorAddress(t *testing.T) {
 		t.Errorf("an event that no flow waits for is answered %d, want 200 and no run", status)
 	}
 	h.wantRejection(t)
+}
+
+// TestDeliveryWithoutATime: a message for a conversation provider has none, so
+// the id of the message tells a repetition.
+func TestDeliveryWithoutATime(t *testing.T) {
+	h := newHooks(t, nil)
+	flows := maps.Clone(hookFlows)
+	flows["flows/sms.yaml"] = flowFile("trigger: ghl.provider_message_requested", "use: { ghl: ghl_main }\n")
+	h.set.Store(build(t, program.Options{}, []string{"ghl", "qonto", "qwilr", "slack"}, flows))
+	body := `{"type":"SMS","messageId":"msg-1","contactId":"nmFm","locationId":"ve9EPM428h8vShlRW1KT","message":"Hello"}`
+	for _, test := range []struct {
+		name, body string
+		status     int
+		id         string
+	}{
+		{"a message", body, 200, "msg-1"},
+		{"a message without an id", strings.Replace(body, `"messageId":"msg-1",`, "", 1), 401, ""},
+		{"an event that has a time", strings.Replace(body, "SMS", "ContactTagUpdate", 1), 401, ""},
+	} {
+		body, signature := h.ghlDelivery(time.Now(), ghlBody, test.body)
+		if status, _ := h.post(t, "/hooks/ghl", body, signature); status != test.status {
+			t.Errorf("%s is answered %d, want %d", test.name, status, test.status)
+		}
+		id := ""
+		if got := h.take(); len(got) > 0 {
+			id = got[0].EventID
+		}
+		if id != test.id {
+			t.Errorf("%s arrives with the id %q, want %q", test.name, id, test.id)
+		}
+	}
 }
 
 func TestConnectorAddressTurnsAway(t *testing.T) {
