@@ -34,6 +34,19 @@ func (c *Catalog) Check(file string, text []byte) diag.List {
 	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
 }
 
+// With returns the text of a workspace with a file in place of the one of the
+// same path, or beside the others.
+func With(src program.Sources, f program.File) program.Sources {
+	out := program.Sources{Connectors: maps.Clone(src.Connectors), Flows: src.Flows}
+	if rest, ok := strings.CutPrefix(f.Path, "connectors/"); ok {
+		id, _, _ := strings.Cut(rest, "/")
+		out.Connectors[id] = put(out.Connectors[id], f)
+	} else {
+		out.Flows = put(out.Flows, f)
+	}
+	return out
+}
+
 // put returns files with f in place of the one of the same path, or beside
 // them.
 func put(files []program.File, f program.File) []program.File {

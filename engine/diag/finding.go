@@ -74,6 +74,9 @@ type Finding struct { //nolint:errname // the word of the project for it
 	Hint    string // what is allowed here: "fields: id, name, status"; may have several lines
 	Fix     *Fix
 	Related []Related
+	// Allowed are the names that may stand in this place, all of them, where
+	// the finding is about a name. An editor offers them.
+	Allowed []string
 }
 
 // IsWarning reports whether the finding is a judgement that never blocks.

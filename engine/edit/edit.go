@@ -129,3 +129,10 @@ func overlap(a, b []span) bool {
 		})
 	})
 }
+
+// offsetOf returns where in the source a place is, in bytes. It is false for a
+// place outside of the text.
+func offsetOf(source []byte, at diag.Pos) (int, bool) {
+	s, ok := spanOf(source, lineOffsets(source), diag.Edit{Pos: at})
+	return s.from, ok
+}

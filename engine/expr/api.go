@@ -9,8 +9,9 @@ type Problem struct {
 	From, To int
 	Code     string // "F301"
 	Message  string
-	Hint     string // "fields: id, name"
-	Fix      string // the text to put in place of From..To; "" where there is no certain fix
+	Hint     string   // "fields: id, name"
+	Fix      string   // the text to put in place of From..To; "" where there is no certain fix
+	Allowed  []string // the names that may stand there, where it is about a name
 }
 
 // Env is what a compiled expression sees when it is evaluated.

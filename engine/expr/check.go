@@ -23,6 +23,7 @@ type checker struct {
 	chained bool
 
 	types    map[ast.Node]*value.Type
+	names    map[ast.Node]*value.Type // of the names and fields alone, those within a path too
 	places   map[ast.Node]place
 	learned  map[outcome]facts
 	refs     []string
@@ -64,6 +65,10 @@ func (c *checker) report(part span, code, hint, fix, format string, args ...any)
 		Message: fmt.Sprintf(format, args...), Hint: hint, Fix: fix,
 	})
 }
+
+// offer adds to the problem that was reported last the names that may stand
+// there.
+func (c *checker) offer(allowed []string) { c.problems[len(c.problems)-1].Allowed = allowed }
 
 // reportAt reports a problem of node n that has no certain fix.
 func (c *checker) reportAt(n ast.Node, code, hint, format string, args ...any) {
@@ -291,7 +296,8 @@ func (c *checker) pointer(n *ast.PointerNode) *value.Type {
 func (c *checker) named(n ast.Node) *value.Type {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
-		return c.name(n)
+		c.names[n] = c.name(n)
+		return c.names[n]
 	case *ast.ChainNode:
 		outer := c.chained
 		c.chained = false
@@ -305,7 +311,8 @@ func (c *checker) named(n ast.Node) *value.Type {
 		c.chained = outer
 		return t
 	case *ast.MemberNode:
-		return c.member(n)
+		c.names[n] = c.member(n)
+		return c.names[n]
 	default:
 		return c.check(n)
 	}
@@ -368,12 +375,15 @@ func (c *checker) unknownName(n *ast.IdentifierNode) {
 	switch {
 	case len(below) == 1:
 		c.report(part, codeName, hint, below[0], "%q is not known here, %s is", n.Value, below[0])
+		c.offer(names)
 	case len(below) > 1:
 		c.report(part, codeName, hint, "", "%q is not known here, %s are", n.Value, strings.Join(below, " and "))
+		c.offer(names)
 	case len(names) == 0:
 		c.report(part, codeName, "no names can be used here", "", "%q is not known here", n.Value)
 	default:
 		c.report(part, codeName, hint, diag.Nearest(n.Value, names), "%q is not known here", n.Value)
+		c.offer(names)
 	}
 }
 

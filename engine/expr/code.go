@@ -18,6 +18,7 @@ type Code struct {
 	src     *source
 	tree    ast.Node
 	types   map[ast.Node]*value.Type
+	names   map[ast.Node]*value.Type
 	typ     *value.Type
 	refs    []string
 	roots   []string // the names it reads
@@ -49,14 +50,14 @@ func Compile(src string, s *Scope, want *value.Type) (*Code, []Problem) {
 	if s == nil {
 		s = NewScope()
 	}
-	c := &checker{src: text, scope: s, known: s.known, types: map[ast.Node]*value.Type{}, places: map[ast.Node]place{}, learned: map[outcome]facts{}}
+	c := &checker{src: text, scope: s, known: s.known, types: map[ast.Node]*value.Type{}, names: map[ast.Node]*value.Type{}, places: map[ast.Node]place{}, learned: map[outcome]facts{}}
 	typ := c.check(tree)
 	c.fit(tree, want)
 	if len(c.problems) > 0 {
 		return nil, sorted(c.problems)
 	}
 	code := &Code{
-		src: text, tree: tree, types: c.types, typ: typ, refs: c.refs,
+		src: text, tree: tree, types: c.types, names: c.names, typ: typ, refs: c.refs,
 		missing:  typ.MayBeNil() || want != nil && want.MayBeNil() || !isPath(tree) && typ.IsAny(),
 		whenTrue: c.factsOf(tree, true), whenFalse: c.factsOf(tree, false),
 	}

@@ -197,6 +197,7 @@ func (c *checker) unknownFunction(n ast.Node, name string) {
 		hint = signatureOf(fix)
 	}
 	c.report(part, codeFunction, hint, fix, "there is no function %q", name)
+	c.offer(names)
 }
 
 func (c *checker) rightNumber(n ast.Node, f *function, given int) bool {

@@ -138,6 +138,7 @@ func (c *checker) unknownField(base ast.Node, name *ast.StringNode, object *valu
 			hint = "there are no steps before this one"
 		}
 		c.report(part, codeStep, hint, fix, "there is no step %q", name.Value)
+		c.offer(names)
 		return
 	}
 	of := object.Name
@@ -149,6 +150,7 @@ func (c *checker) unknownField(base ast.Node, name *ast.StringNode, object *valu
 		hint = "it has no fields"
 	}
 	c.report(part, codeField, hint, fix, "%q is not a field of %s", name.Value, of)
+	c.offer(names)
 }
 
 // spelled writes a field's name the way name is written: bare after a dot, or

@@ -243,6 +243,7 @@ func (c *checker) inEnum(n ast.Node, enum *value.Type, literal ast.Node) bool {
 		}
 	}
 	c.report(part, codeNeverEqual, "values: "+strings.Join(enum.Values, ", "), fix, "%s is never %q", c.src.show(n), s.Value)
+	c.offer(enum.Values)
 	return true
 }
 

@@ -108,11 +108,12 @@ func (c *checker) fitLiteral(n ast.Node, v any, want *value.Type) {
 		return
 	}
 	part, hint, fix := c.src.span(n), "", ""
+	var allowed []string
 	if isNumber(want) && isQuotedNumber(n) {
 		hint, fix = "a number is written without quotes", v.(string)
 	}
 	if s, ok := v.(string); ok && want.Kind == value.Enum {
-		hint = "values: " + strings.Join(want.Values, ", ")
+		hint, allowed = "values: "+strings.Join(want.Values, ", "), want.Values
 		if near := diag.Nearest(s, want.Values); near != "" {
 			fix = strconv.Quote(near)
 			if c.src.text[part.from] == '\'' {
@@ -121,6 +122,7 @@ func (c *checker) fitLiteral(n ast.Node, v any, want *value.Type) {
 		}
 	}
 	c.report(part, codeWrongType, hint, fix, "%s", reason)
+	c.offer(allowed)
 }
 
 // literal returns the value of a number, a text, true, false or nil.
@@ -160,6 +162,7 @@ func (c *checker) fitObject(n *ast.MapNode, want *value.Type) {
 			names := want.FieldNames()
 			c.report(c.src.at(name.Location()), codeField, "fields: "+strings.Join(names, ", "),
 				c.spelled(name, diag.Nearest(name.Value, names)), "%q is not a field of %s", name.Value, bareName(want))
+			c.offer(names)
 			continue
 		}
 		c.fit(pair.Value, typeOf(f))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"patchbay/engine/diag"
+	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
 )
@@ -48,6 +49,9 @@ type Options struct {
 	// Reuse gives the connectors of an earlier Build, by their Sum: those are
 	// taken over instead of being checked again.
 	Reuse map[string]*Connector
+	// Named is told of each name in the sound expressions of flows: where it
+	// stands, how many characters it has, its type. An editor shows them.
+	Named func(at diag.Pos, width int, n expr.Named)
 }
 
 // Role is what a role of a flow stands for, by name.

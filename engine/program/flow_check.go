@@ -37,7 +37,7 @@ func (b *builder) flow(id string) *Flow {
 	}
 	f.state = checking
 	c := &flowCheck{
-		report: report{list: &b.set.Findings, failed: f.broken, lost: f.lost}, b: b, spec: f.spec,
+		report: report{list: &b.set.Findings, failed: f.broken, lost: f.lost, named: b.opt.Named}, b: b, spec: f.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
 		unaccounted: map[string]bool{}, failure: errorType(),

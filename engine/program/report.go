@@ -25,6 +25,8 @@ type report struct {
 	// unseen says of a step that an expression names and cannot see why it
 	// cannot, and what to do about it; "" where there is no such step.
 	unseen func(step string) (reason, hint string)
+	// named is told of the names in expressions that are sound, nil for nobody.
+	named func(at diag.Pos, width int, n expr.Named)
 }
 
 func (r *report) add(f diag.Finding) {
@@ -92,7 +94,7 @@ func (r *report) nameAt(pos diag.Pos, got string, f diag.Finding, valid []string
 // nearest places a finding at a name, with the nearest of the valid names as
 // its fix.
 func nearest(pos diag.Pos, got string, f diag.Finding, valid []string) diag.Finding {
-	f.Pos, f.Width = pos, width(got)
+	f.Pos, f.Width, f.Allowed = pos, width(got), valid
 	if near := diag.Nearest(got, valid); near != "" {
 		f.Fix = replacement(pos, f.Width, near, diag.Sure(got, near))
 	}
@@ -133,8 +135,20 @@ func (r *report) compile(t spec.Text, scope *expr.Scope, want *value.Type) *expr
 	if !t.Given() {
 		return nil
 	}
-	code, problems := expr.Compile(t.Value, scope, want)
-	r.problems(t, 0, t.Value, problems)
+	return r.expression(t, 0, t.Value, scope, want)
+}
+
+// expression compiles the expression src, which begins at byte offset of t. It
+// returns nil after a finding.
+func (r *report) expression(t spec.Text, offset int, src string, scope *expr.Scope, want *value.Type) *expr.Code {
+	code, problems := expr.Compile(src, scope, want)
+	r.problems(t, offset, src, problems)
+	if code == nil || r.named == nil {
+		return code
+	}
+	for _, n := range code.Named() {
+		r.named(t.At(offset+n.From), width(src[n.From:n.To]), n)
+	}
 	return code
 }
 
@@ -148,7 +162,7 @@ func (r *report) condition(t spec.Text, scope *expr.Scope) *expr.Code {
 func (r *report) problems(t spec.Text, offset int, src string, problems []expr.Problem) {
 	for _, p := range problems {
 		from, to := min(max(p.From, 0), len(src)), min(max(p.To, 0), len(src))
-		f := diag.Finding{Pos: t.At(offset + from), Width: 1, Code: p.Code, Message: p.Message, Hint: p.Hint}
+		f := diag.Finding{Pos: t.At(offset + from), Width: 1, Code: p.Code, Message: p.Message, Hint: p.Hint, Allowed: p.Allowed}
 		if to > from {
 			f.Width = width(src[from:to])
 		}

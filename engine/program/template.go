@@ -69,8 +69,7 @@ func (r *report) textTemplate(t spec.Text, scope *expr.Scope, want *value.Type) 
 		return nil
 	}
 	if len(parts) == 1 && parts[0].IsExpr {
-		code, problems := expr.Compile(parts[0].Expr, scope, want)
-		r.problems(t, parts[0].Inner, parts[0].Expr, problems)
+		code := r.expression(t, parts[0].Inner, parts[0].Expr, scope, want)
 		if code == nil {
 			return nil
 		}
@@ -133,8 +132,7 @@ func (r *report) mixedText(t spec.Text, parts []expr.Part, scope *expr.Scope, wa
 			v.Parts = append(v.Parts, Part{Text: p.Literal})
 			continue
 		}
-		code, problems := expr.Compile(p.Expr, scope, nil)
-		r.problems(t, p.Inner, p.Expr, problems)
+		code := r.expression(t, p.Inner, p.Expr, scope, nil)
 		if code == nil {
 			sound = false
 			continue

@@ -73,6 +73,7 @@ func (p *parser) oneOf(s spot, words []string) bool {
 		}
 	}
 	p.add(s, "S110", fmt.Sprintf("%s cannot be %q", s.name, got), "allowed: "+strings.Join(words, ", "), fix)
+	p.found[len(p.found)-1].Allowed = words
 	return false
 }
 

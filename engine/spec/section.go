@@ -135,6 +135,7 @@ func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 		Pos: e.Key.Pos, Width: e.Key.width(), Code: "S101",
 		Message: fmt.Sprintf("%q is not a key of %s", e.Key.Value, table.noun),
 		Hint:    "keys: " + strings.Join(table.names(), ", "),
+		Allowed: table.names(),
 	}
 	if note := table.notes[e.Key.Value]; note != "" {
 		f.Hint = note

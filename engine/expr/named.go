@@ -1,0 +1,49 @@
+package expr
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"patchbay/engine/value"
+)
+
+// Named is a name that stands in an expression, or a field behind a dot. From
+// and To are offsets in bytes.
+type Named struct {
+	From, To int
+	Path     string // from the left up to this name: "steps.page.status"
+	Type     *value.Type
+	Help     string // of a field: what its type says about it
+}
+
+// Named returns the names in the expression, from left to right.
+func (c *Code) Named() []Named {
+	var out []Named
+	for n, t := range c.names {
+		named := Named{Type: t}
+		var at span
+		switch n := n.(type) {
+		case *ast.IdentifierNode:
+			at = c.src.at(n.Location())
+		case *ast.MemberNode:
+			property, ok := n.Property.(*ast.StringNode)
+			if !ok {
+				continue
+			}
+			at = c.src.at(property.Location())
+			if base := c.names[n.Node]; base != nil {
+				f, _ := base.Lookup(property.Value)
+				named.Help = cmp.Or(f.Help, f.Label)
+			}
+		default:
+			continue
+		}
+		whole := c.src.span(n)
+		named.From, named.To, named.Path = at.from, at.to, c.src.text[whole.from:max(whole.from, at.to)]
+		out = append(out, named)
+	}
+	slices.SortFunc(out, func(a, b Named) int { return cmp.Compare(a.From, b.From) })
+	return out
+}
