@@ -5,9 +5,9 @@ package connectors
 
 import "embed"
 
-// Files holds the folder of every connector with all that is in it, its
-// fixtures and keys too. The names in it begin with the connector's id, as in
-// "slack/connector.yaml".
+// Files holds the folder of every connector with what it is made of: its YAML,
+// fixtures and keys, not the pages for people. The names in it begin with the
+// connector's id, as in "slack/connector.yaml".
 //
-//go:embed all:*/*
+//go:embed */*.yaml */fixtures/* */keys/*
 var Files embed.FS

@@ -13,18 +13,21 @@ import (
 )
 
 func newCatalog(a *app) *cobra.Command {
-	var asJSON bool
+	var asJSON, asMarkdown bool
 	c := &cobra.Command{
-		Use:   "catalog [CONNECTOR | CONNECTOR.NAME | WORD]",
+		Use:   "catalog [CONNECTOR | CONNECTOR.GROUP | CONNECTOR.NAME | WORD]",
 		Short: "List what the services can do",
-		Long: `Lists the actions and triggers of all connectors or of one: what each does to the service (read, create, update,
-delete, send) and which scopes it needs. With the id of one action or trigger it shows that in full, with a step
-ready to paste; with another word, those that have it in their name. Nothing is called.`,
+		Long: `Lists the actions and triggers of all connectors, of one, or of one group of one: what each does to the service
+(read, create, update, delete, send) and which scopes it needs. With the id of one action or trigger it shows that in
+full, with a step ready to paste; with another word, those that have it in their name. With --markdown it writes the
+reference page of a connector or of a group. Nothing is called.`,
 		Example: `  patchbay catalog
   patchbay catalog ghl
+  patchbay catalog ghl.social
   patchbay catalog ghl.social.list_tags
   patchbay catalog invoice
-  patchbay catalog qwilr --json`,
+  patchbay catalog qwilr --json
+  patchbay catalog bakery --markdown`,
 		Args:              atMost("CONNECTOR"),
 		ValidArgsFunction: a.completeOperation("", true),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -32,34 +35,22 @@ ready to paste; with another word, those that have it in their name. Nothing is 
 			if err != nil {
 				return err
 			}
+			if asMarkdown {
+				return a.catalogPage(w, strings.Join(args, ""))
+			}
 			return a.catalog(w, strings.Join(args, ""), asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	c.Flags().BoolVar(&asMarkdown, "markdown", false, "print the reference page of a connector or of a group")
+	c.MarkFlagsMutuallyExclusive("json", "markdown")
 	return c
 }
 
 func (a *app) catalog(w *workspace, name string, asJSON bool) error {
-	connector, _, one := strings.Cut(name, ".")
-	if _, known := w.set.Connector(connector); name != "" && !known {
-		if w.src.Connectors[connector] != nil {
-			return failuref("patchbay check connectors/"+connector+" shows them", "the connector %q has errors", connector)
-		}
-		if found := having(console.Operations(w.set, ""), name); len(found) > 0 {
-			if asJSON {
-				return a.printJSON(found)
-			}
-			return a.printOperations(w.set, found)
-		}
-		return usagef(nearest(connector, w.set.ConnectorIDs()), "there is no connector %q, and nothing has the word in its name", connector)
-	}
-	ops := console.Operations(w.set, connector)
-	if one {
-		i := slices.IndexFunc(ops, func(o console.Operation) bool { return o.ID == name })
-		if i < 0 {
-			return usagef(nearest(name, operationIDs(ops, "")), "there is no action or trigger %q", name)
-		}
-		ops = ops[i : i+1]
+	ops, one, err := operationsOf(w, name)
+	if err != nil {
+		return err
 	}
 	switch {
 	case asJSON && one:
@@ -71,6 +62,55 @@ func (a *app) catalog(w *workspace, name string, asJSON bool) error {
 		return nil
 	}
 	return a.printOperations(w.set, ops)
+}
+
+// operationsOf returns the actions and triggers that a name stands for: those of
+// a connector, of a group, with a word in their name or, then it is one, that of
+// this id; all for "".
+func operationsOf(w *workspace, name string) (ops []console.Operation, one bool, err error) {
+	connector, _, part := strings.Cut(name, ".")
+	k, known := w.set.Connector(connector)
+	if name != "" && !known {
+		if w.src.Connectors[connector] != nil {
+			return nil, false, failuref("patchbay check connectors/"+connector+" shows them", "the connector %q has errors", connector)
+		}
+		if found := having(console.Operations(w.set, ""), name); len(found) > 0 {
+			return found, false, nil
+		}
+		return nil, false, usagef(nearest(connector, w.set.ConnectorIDs()), "there is no connector %q, and nothing has the word in its name", connector)
+	}
+	ops = console.Operations(w.set, connector)
+	if !part {
+		return ops, false, nil
+	}
+	if i := slices.IndexFunc(ops, func(o console.Operation) bool { return o.ID == name }); i >= 0 {
+		return ops[i : i+1], true, nil
+	}
+	names := operationIDs(ops, "")
+	for _, group := range groupsOf(k) {
+		names = append(names, connector+"."+group)
+	}
+	group := slices.DeleteFunc(ops, func(o console.Operation) bool { return !strings.HasPrefix(o.ID, name+".") })
+	if len(group) == 0 {
+		return nil, false, usagef(nearest(name, names), "there is no action, trigger or group %q", name)
+	}
+	return group, false, nil
+}
+
+// catalogPage prints the reference page of a connector or of a group.
+func (a *app) catalogPage(w *workspace, name string) error {
+	_, one, err := operationsOf(w, name)
+	connector, group, _ := strings.Cut(name, ".")
+	k, known := w.set.Connector(connector)
+	switch {
+	case err != nil:
+		return err
+	case !known || one:
+		return usagef("patchbay catalog ghl --markdown, or ghl.social", "--markdown writes the page of a connector or of a group")
+	default:
+		fmt.Fprint(a.Stdout, referencePage(k, console.Operations(w.set, connector), group))
+		return nil
+	}
 }
 
 // having returns the actions and triggers with a word in their id or name.

@@ -1,17 +1,23 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"unicode"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"patchbay/connectors"
+	"patchbay/engine/catalog"
+	"patchbay/engine/console"
 	"patchbay/engine/expr"
+	"patchbay/engine/program"
 	"patchbay/engine/spec"
 )
 
@@ -73,19 +79,6 @@ func (d *document) links(dir string) {
 	}
 }
 
-// anchor returns the name by which links lead to a heading.
-func anchor(heading string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ':
-			return '-'
-		case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, heading)
-}
-
 var generated = regexp.MustCompile(`^<!-- generated: (.+) -->$`)
 
 const endOfGenerated = "<!-- end of generated -->"
@@ -124,6 +117,8 @@ func (d *document) reference(what []string) []string {
 	switch what[0] {
 	case "functions":
 		return functionTables()
+	case "connectors":
+		return connectorTable(d.t)
 	case "operations":
 		return operationTables(d.t)
 	}
@@ -151,19 +146,12 @@ func keyTable(s spec.Section, here []string) []string {
 		if k.Example != "" {
 			example = "`" + k.Example + "`"
 		}
-		lines = append(lines, row4(name, k.Help, holds(k, here), example))
+		lines = append(lines, markdownRow(name, k.Help, holds(k, here), example))
 	}
 	if s.Rest.Help != "" {
-		lines = append(lines, row4("any other", s.Rest.Help, "", ""))
+		lines = append(lines, markdownRow("any other", s.Rest.Help, "", ""))
 	}
 	return append(lines, "")
-}
-
-func row4(cells ...string) string {
-	for i, c := range cells {
-		cells[i] = strings.ReplaceAll(c, "|", `\|`)
-	}
-	return "| " + strings.Join(cells, " | ") + " |"
 }
 
 // heading returns the heading above the keys of a kind of map.
@@ -204,7 +192,7 @@ func functionTables() []string {
 			group = f.Group
 			lines = append(lines, "#### Functions: "+group, "", "| function | what it does | example |", "|---|---|---|")
 		}
-		lines = append(lines, row4("`"+f.Signature+"`", f.Help, "`"+f.Example+"`"))
+		lines = append(lines, markdownRow("`"+f.Signature+"`", f.Help, "`"+f.Example+"`"))
 	}
 	return append(lines, "")
 }
@@ -230,5 +218,78 @@ func TestReferenceIsWhole(t *testing.T) {
 		if !listed[s.Name] {
 			t.Errorf("the keys of %s (%s) are in none of the documents", s.Noun, s.Name)
 		}
+	}
+}
+
+// shipped returns the connectors that Patchbay brings along, whole.
+func shipped(t *testing.T) *program.Set {
+	t.Helper()
+	src, err := catalog.Read(fstest.MapFS{}, connectors.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.AsNeeded = nil // all of it
+	return program.Build(src, program.Options{})
+}
+
+// connectorTable leads to the references of the connectors.
+func connectorTable(t *testing.T) []string {
+	set := shipped(t)
+	lines := []string{"", "| connector | | actions | triggers |", "|---|---|---|---|"}
+	for _, id := range set.ConnectorIDs() {
+		k, _ := set.Connector(id)
+		lines = append(lines, markdownRow("["+id+"]("+id+"/reference.md)", k.Name, strconv.Itoa(len(k.Actions())), strconv.Itoa(len(k.Triggers()))))
+	}
+	return append(lines, "")
+}
+
+// TestReferencePages compares the pages that stand beside the connectors with
+// what is generated from the connectors' files.
+func TestReferencePages(t *testing.T) {
+	set := shipped(t)
+	want := map[string]string{}
+	for id, k := range set.Connectors {
+		ops := console.Operations(set, id)
+		want[id+"/reference.md"] = referencePage(k, ops, "")
+		for _, group := range groupsOf(k) {
+			want[id+"/"+group+".md"] = referencePage(k, ops, group)
+		}
+	}
+	folder := filepath.Join("..", "..", "connectors")
+	there, err := filepath.Glob(filepath.Join(folder, "*", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range there {
+		name := filepath.ToSlash(strings.TrimPrefix(file, folder+string(filepath.Separator)))
+		switch _, known := want[name]; {
+		case known || filepath.Base(file) == "README.md":
+		case *updateDocs:
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Errorf("connectors/%s is the page of nothing", name)
+		}
+	}
+	if *updateDocs {
+		for name, text := range want {
+			if err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if diff := cmp.Diff(want[name], string(got)); diff != "" {
+			t.Errorf("connectors/%s is out of date; go test ./cmd/patchbay -run Reference -update-docs rewrites it (-want +got):\n%s", name, diff)
+		}
+		d := &document{t: t, name: "connectors/" + name, lines: strings.Split(string(got), "\n")}
+		d.links(filepath.Dir(file))
 	}
 }

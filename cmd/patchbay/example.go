@@ -24,16 +24,31 @@ func exampleTrigger(t *program.Trigger) string {
 
 func exampleWith(inputs []*program.Input) string {
 	var b strings.Builder
-	for _, in := range inputs {
-		if !in.Required() {
-			continue
-		}
+	for _, in := range exampleInputs(inputs) {
 		if b.Len() == 0 {
 			b.WriteString("    with:\n")
 		}
 		fmt.Fprintf(&b, "      %s: %s\n", in.Name, yamlText(exampleOf(in.Field, 0)))
 	}
 	return b.String()
+}
+
+// exampleInputs returns the inputs that an example shows: those that must be
+// given, or where there are none, the first few that have an example.
+func exampleInputs(inputs []*program.Input) []*program.Input {
+	var needed, shown []*program.Input
+	for _, in := range inputs {
+		switch {
+		case in.Required():
+			needed = append(needed, in)
+		case in.Default == nil && in.Example != nil && in.Deprecated == "" && len(shown) < 2:
+			shown = append(shown, in)
+		}
+	}
+	if len(needed) > 0 {
+		return needed
+	}
+	return shown
 }
 
 // deepest is how far an example goes into objects that hold themselves.

@@ -131,8 +131,8 @@ func tree(fsys fs.FS, dir, as string) []program.File {
 			return nil //nolint:nilerr // it went away, which is no error
 		case p != dir && ignored(d.Name()) && d.IsDir():
 			return fs.SkipDir
-		case d.IsDir() || ignored(d.Name()):
-			return nil
+		case d.IsDir() || ignored(d.Name()) || path.Ext(p) == ".md":
+			return nil // a page for people is no part of a connector
 		}
 		if f, ok := file(fsys, p, name); ok {
 			out = append(out, f)
