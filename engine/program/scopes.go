@@ -17,58 +17,69 @@ type ScopeNeed struct {
 // Scopes returns the scopes that the enabled flows need, per connection, in
 // the order of connections and scopes. Nothing is asked for that no flow uses.
 func (s *Set) Scopes() []ScopeNeed {
-	type key struct{ connection, connector, scope string }
-	needs := map[key][]string{}
-	need := func(use *Use, scopes []string, why string) {
-		for _, scope := range scopes {
-			k := key{use.Written(), use.Connector.ID, scope}
-			if !slices.Contains(needs[k], why) {
-				needs[k] = append(needs[k], why)
-			}
-		}
-	}
+	n := scopeNeeds{}
 	for _, name := range s.WrittenConnections() {
-		c := s.Connections[name]
-		if !c.IsAgency() {
-			continue
-		}
-		m := c.Auth.Members
-		need(&Use{Connector: c.Connector, Connection: name}, m.List.Scopes, "accounts of "+name+": "+m.List.ID)
-		if m.Token != nil {
-			need(&Use{Connector: c.Connector, Connection: name}, m.Token.Action.Scopes, "accounts of "+name+": "+m.Token.Action.ID)
+		if c := s.Connections[name]; c.IsAgency() {
+			n.agency(c)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Flows)) {
-		flow := s.Flows[id]
-		if !flow.Enabled {
-			continue
-		}
-		for _, t := range flow.Triggers {
-			if t.Event == nil {
-				continue
-			}
-			need(t.Use, t.Event.Scopes, "flow "+id+": "+t.Event.ID)
-			if w := t.Event.Connector.Webhooks; t.Event.Webhook && w != nil && w.Subscribe != nil {
-				need(t.Use, w.Subscribe.Scopes(), "flow "+id+": "+t.Event.ID)
-			}
-			if t.Event.Poll != nil {
-				need(t.Use, t.Event.Poll.Action.Scopes, "flow "+id+": "+t.Event.ID)
-			}
-		}
-		for step := range flow.AllSteps() {
-			if step.Action != nil {
-				need(step.Use, step.Action.Scopes, "flow "+id+": "+step.Action.ID)
-			}
+		if s.Flows[id].Enabled {
+			n.flow(s.Flows[id])
 		}
 	}
 	var out []ScopeNeed
-	for k, why := range needs {
+	for k, why := range n {
 		out = append(out, ScopeNeed{Connection: k.connection, Connector: k.connector, Scope: k.scope, Because: why})
 	}
 	slices.SortFunc(out, func(a, b ScopeNeed) int {
 		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.Scope, b.Scope))
 	})
 	return out
+}
+
+// scopeNeeds gathers why a connection needs a scope.
+type scopeNeeds map[scopeKey][]string
+
+type scopeKey struct{ connection, connector, scope string }
+
+func (n scopeNeeds) add(use *Use, scopes []string, why string) {
+	for _, scope := range scopes {
+		k := scopeKey{use.Written(), use.Connector.ID, scope}
+		if !slices.Contains(n[k], why) {
+			n[k] = append(n[k], why)
+		}
+	}
+}
+
+// agency adds what a sign-in needs to serve its accounts.
+func (n scopeNeeds) agency(c *Connection) {
+	m, use, why := c.Auth.Members, &Use{Connector: c.Connector, Connection: c.Name}, "accounts of "+c.Name+": "
+	n.add(use, m.List.Scopes, why+m.List.ID)
+	if m.Token != nil {
+		n.add(use, m.Token.Action.Scopes, why+m.Token.Action.ID)
+	}
+}
+
+func (n scopeNeeds) flow(f *Flow) {
+	for _, t := range f.Triggers {
+		if t.Event == nil {
+			continue
+		}
+		why := "flow " + f.ID + ": " + t.Event.ID
+		n.add(t.Use, t.Event.Scopes, why)
+		if w := t.Event.Connector.Webhooks; t.Event.Webhook && w != nil && w.Subscribe != nil {
+			n.add(t.Use, w.Subscribe.Scopes(), why)
+		}
+		if t.Event.Poll != nil {
+			n.add(t.Use, t.Event.Poll.Action.Scopes, why)
+		}
+	}
+	for step := range f.AllSteps() {
+		if step.Action != nil {
+			n.add(step.Use, step.Action.Scopes, "flow "+f.ID+": "+step.Action.ID)
+		}
+	}
 }
 
 // AllSteps yields every step of the flow, those inside other steps and those
