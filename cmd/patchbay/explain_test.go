@@ -19,7 +19,11 @@ import (
 var codeInSource = regexp.MustCompile(`"([YSFCWK][0-9]{3})"`)
 
 // withoutExample are the codes whose page shows no example, and why.
-var withoutExample = map[string]string{}
+var withoutExample = map[string]string{
+	"Y102": "a page is text, and no text can show a file that is none",
+	"Y103": "it would have more than 1 MB",
+	"Y126": "no text says that a machine does not let it be read",
+}
 
 // TestEveryCodeHasAPage looks for the codes in the code.
 func TestEveryCodeHasAPage(t *testing.T) {
@@ -87,10 +91,12 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+// fence is a fenced block, and the name in the line above it.
+var fence = regexp.MustCompile("(?ms)(?:^`([^`\n]+)`:\n\n)?^```(\\w+)\n(.*?)^```$")
 
 // findingsIn returns the findings of a workspace of the files in the fenced
-// blocks: YAML, each named by its first line, or a service's description.
+// blocks: YAML, each named by its first line, and what cannot have such a
+// line, named above it; or those of a service's description, which has no name.
 func findingsIn(t *testing.T, text string) diag.List {
 	t.Helper()
 	dir := t.TempDir()
@@ -100,20 +106,23 @@ func findingsIn(t *testing.T, text string) diag.List {
 	}
 	own := false // with connections of its own nothing is played
 	for _, b := range blocks {
-		if b[1] == "json" {
-			_, found := contract.Load([]contract.File{{Path: "description.json", Data: []byte(b[2])}}, nil)
+		name, kind, data := b[1], b[2], b[3]
+		if kind == "json" && name == "" {
+			_, found := contract.Load([]contract.File{{Path: "description.json", Data: []byte(data)}}, nil)
 			return found
 		}
-		head, _, _ := strings.Cut(b[2], "\n")
-		name, ok := strings.CutPrefix(head, "# ")
-		if !ok || b[1] != "yaml" {
-			t.Fatalf("a block begins with %q, want \"# flows/x.yaml\" in a block of yaml", head)
+		if name == "" {
+			head, _, _ := strings.Cut(data, "\n")
+			var ok bool
+			if name, ok = strings.CutPrefix(head, "# "); !ok || kind != "yaml" {
+				t.Fatalf("a block begins with %q, want \"# flows/x.yaml\" in a block of yaml", head)
+			}
 		}
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, []byte(b[2]), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(data), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		own = own || strings.HasSuffix(name, "connections.yaml")
