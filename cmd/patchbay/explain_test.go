@@ -23,6 +23,7 @@ var withoutExample = map[string]string{
 	"Y102": "a page is text, and no text can show a file that is none",
 	"Y103": "it would have more than 1 MB",
 	"Y126": "no text says that a machine does not let it be read",
+	"W901": "it is about a file that is not there before an import writes it",
 }
 
 // TestEveryCodeHasAPage looks for the codes in the code.
