@@ -37,6 +37,7 @@ func TestEveryCodeHasAPage(t *testing.T) {
 		for _, m := range codeInSource.FindAllSubmatch(text, -1) {
 			used[string(m[1])] = true
 		}
+		delete(used, "S256") // a method of signing in
 		return err
 	})
 	if err != nil {
