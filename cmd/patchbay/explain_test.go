@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +57,7 @@ func TestEveryCodeHasAPage(t *testing.T) {
 // TestExplained does what the pages say: the wrong example has findings of
 // that code and of no other, the right one has none.
 func TestExplained(t *testing.T) {
+	brought := map[string]*program.Connector{}
 	for _, c := range diag.Codes() {
 		t.Run(c.ID, func(t *testing.T) {
 			if c.Title == "" || strings.HasSuffix(c.Title, ".") {
@@ -77,7 +77,7 @@ func TestExplained(t *testing.T) {
 			if !ok {
 				t.Fatal("the page has no parts ## Wrong and ## Right")
 			}
-			found := findingsIn(t, wrong)
+			found := findingsIn(t, brought, wrong)
 			if len(found) == 0 {
 				t.Error("the wrong example has no findings")
 			}
@@ -86,7 +86,7 @@ func TestExplained(t *testing.T) {
 					t.Errorf("the wrong example has another finding: %v", f)
 				}
 			}
-			for _, f := range findingsIn(t, right) {
+			for _, f := range findingsIn(t, brought, right) {
 				t.Errorf("the right example has a finding: %v", f)
 			}
 		})
@@ -99,7 +99,9 @@ var fence = regexp.MustCompile("(?ms)(?:^`([^`\n]+)`:\n\n)?^```(\\w+)\n(.*?)^```
 // findingsIn returns the findings of a workspace of the files in the fenced
 // blocks: YAML, each named by its first line, and what cannot have such a
 // line, named above it; or those of a service's description, which has no name.
-func findingsIn(t *testing.T, text string) diag.List {
+// The connectors that Patchbay brings along are gathered in brought, so that
+// they are checked once.
+func findingsIn(t *testing.T, brought map[string]*program.Connector, text string) diag.List {
 	t.Helper()
 	dir := t.TempDir()
 	blocks := fence.FindAllStringSubmatch(text, -1)
@@ -133,5 +135,11 @@ func findingsIn(t *testing.T, text string) diag.List {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Clone(program.Build(src, program.Options{Sandbox: !own}).Findings)
+	set := program.Build(src, program.Options{Sandbox: !own, Reuse: brought})
+	for id, c := range set.Connectors {
+		if src.AsNeeded[id] {
+			brought[c.Sum] = c
+		}
+	}
+	return set.Findings
 }
