@@ -48,6 +48,10 @@ func (f *flowScan) inMap() bool { return f.open[len(f.open)-1].sign == '{' }
 func (f *flowScan) follow(col int) (int, bool) {
 	for {
 		col = f.blank(col)
+		if end := f.hashWord(col); end > 0 {
+			col, f.fresh = end, false
+			continue
+		}
 		if f.isEnd(col) {
 			if !f.nextLine() {
 				return 0, false
@@ -76,6 +80,37 @@ func (f *flowScan) follow(col int) (int, bool) {
 			}
 		}
 	}
+}
+
+// hashWord reads a value that begins with #, such as the name of a channel, and
+// returns the column behind it; 0 where there is none. It is no comment if a
+// word follows at once and the brackets go on behind it: in a list, up to its
+// end.
+func (f *flowScan) hashWord(col int) int {
+	if f.at(col) != '#' || !f.fresh || f.inMap() && !f.behind || isBlank(f.at(col+1)) {
+		return 0
+	}
+	end := f.reach(col)
+	if end >= len(f.row) || f.isEnd(f.blank(end)) || !f.inMap() && !f.closed(end) {
+		return 0
+	}
+	f.tellQuote(col, col, end, "Y125", "# begins a comment: a value that begins with it must be in quotes")
+	return end
+}
+
+// closed reports whether the innermost bracket is closed in the row from col on.
+func (f *flowScan) closed(col int) bool {
+	n := 0
+	for ; col < len(f.row) && f.looked < mostAhead && n <= 0; col++ {
+		f.looked++
+		switch f.row[col] {
+		case '[', '{':
+			n--
+		case ']', '}':
+			n++
+		}
+	}
+	return n > 0
 }
 
 // nextLine goes to the next line, unless it is one that cannot belong to the
