@@ -117,10 +117,13 @@ func (a *app) printCheck(sum checkAnswer, found diag.List, source func(file stri
 		fmt.Fprintln(a.Stdout)
 	}
 	fmt.Fprintln(a.Stdout, sum.line())
+	if len(found) > 0 {
+		fmt.Fprintf(a.Stdout, "patchbay explain %s says more about a finding\n", found[0].Code)
+	}
 	return nil
 }
 
-// line returns the last line of `check`.
+// line returns the sum of a check in one line.
 func (s checkAnswer) line() string {
 	return fmt.Sprintf("%s, %s: %s", count(s.Flows, "flow"), count(s.Connectors, "connector"), tally(s.Errors, s.Warnings))
 }

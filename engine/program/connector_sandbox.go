@@ -131,7 +131,7 @@ func (c *connectorCheck) sandboxAction(a *spec.SandboxAction) {
 	}
 	for _, b := range a.Before {
 		if !slices.Contains(ids, b.Name.Value) {
-			c.local(b.Name, "C405", "request", "is not the id of a request before that of "+action.ID, ids)
+			c.local(b.Name, "C407", "request", "is not the id of a request before that of "+action.ID, ids)
 			continue
 		}
 		c.into.played[action.Name+"/"+b.Name.Value] = c.sandboxRequest(b)

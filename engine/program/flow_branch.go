@@ -18,11 +18,14 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	if made.ForEach != nil && made.ForEach.Type() != nil && made.ForEach.Type().Elem != nil {
 		elem = made.ForEach.Type().Elem
 	}
+	inner := scope
 	if isTaken(made.As) {
 		c.hinted(s.As, "F212", "give the item another name, as in:  as: contact", "%q has a meaning of its own and cannot be the name of the item", made.As)
+		// Below, the name may be meant either way, so nothing is told about it.
+		inner = scope.with(value.Field{Name: made.As, Type: value.Of(value.Any)})
 		made.As = "item"
 	}
-	inner := scope.
+	inner = inner.
 		with(value.Field{Name: made.As, Type: elem}).
 		with(value.Field{Name: "index", Type: value.Of(value.Integer)})
 	switch {

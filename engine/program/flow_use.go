@@ -219,6 +219,6 @@ func (c *flowCheck) served(t spec.Text, use *Use, action *Action) {
 	if conn == nil || conn.Sandbox || conn.Auth.Serves(action) {
 		return
 	}
-	c.hinted(t, "F206", "name another connection:  use: { "+use.Role+": <connection> }",
+	c.hinted(t, "F202", "name another connection:  use: { "+use.Role+": <connection> }",
 		"connection %q cannot be used for %s: %s", conn.Name, action.ID, conn.Auth.Reach(action))
 }

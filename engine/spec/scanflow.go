@@ -48,6 +48,10 @@ func (f *flowScan) inMap() bool { return f.open[len(f.open)-1].sign == '{' }
 func (f *flowScan) follow(col int) (int, bool) {
 	for {
 		col = f.blank(col)
+		if end := f.hashWord(col); end > 0 {
+			col, f.fresh = end, false
+			continue
+		}
 		if f.isEnd(col) {
 			if !f.nextLine() {
 				return 0, false
@@ -76,6 +80,37 @@ func (f *flowScan) follow(col int) (int, bool) {
 			}
 		}
 	}
+}
+
+// hashWord reads a value that begins with #, such as the name of a channel, and
+// returns the column behind it; 0 where there is none. It is no comment if a
+// word follows at once and the brackets go on behind it: in a list, up to its
+// end.
+func (f *flowScan) hashWord(col int) int {
+	if f.at(col) != '#' || !f.fresh || f.inMap() && !f.behind || isBlank(f.at(col+1)) {
+		return 0
+	}
+	end := f.reach(col)
+	if end >= len(f.row) || f.isEnd(f.blank(end)) || !f.inMap() && !f.closed(end) {
+		return 0
+	}
+	f.tellQuote(col, col, end, "Y125", "# begins a comment: a value that begins with it must be in quotes")
+	return end
+}
+
+// closed reports whether the innermost bracket is closed in the row from col on.
+func (f *flowScan) closed(col int) bool {
+	n := 0
+	for ; col < len(f.row) && f.looked < mostAhead && n <= 0; col++ {
+		f.looked++
+		switch f.row[col] {
+		case '[', '{':
+			n--
+		case ']', '}':
+			n++
+		}
+	}
+	return n > 0
 }
 
 // nextLine goes to the next line, unless it is one that cannot belong to the
@@ -196,6 +231,9 @@ func (f *flowScan) inQuotes(col int) int {
 		return end
 	}
 	to := f.reach(col)
+	if f.inMap() && f.behind && f.missingComma(end, string(f.row[end:to])) {
+		return max(to, end)
+	}
 	f.tellQuote(after, col, to, "Y113", fmt.Sprintf("the value ends with %c, and then more text follows", f.row[end-1]))
 	return max(to, end)
 }
@@ -218,7 +256,10 @@ func (f *flowScan) unquoted(col int) int {
 		f.tellQuote(col+len([]rune(text[:at])), col, end, "Y125",
 			fmt.Sprintf("inside { } and [ ] a value with %c in it must be in quotes", text[at]))
 	case f.behind && strings.Contains(text, ": "):
-		f.missingComma(col, end, text)
+		if !f.missingComma(col, text) {
+			before, _, _ := strings.Cut(text, ": ")
+			f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")
+		}
 	case strings.Contains(text, " #"):
 		f.tellQuote(col+len([]rune(text[:strings.Index(text, " #")]))+1, col, end, "Y120", "# begins a comment here: YAML cuts the expression off")
 	}
@@ -238,18 +279,20 @@ func (f *flowScan) sign(col, end int) {
 	f.tellQuote(col, col, end, "Y125", fmt.Sprintf("a value that begins with %c must be in quotes", f.row[col]))
 }
 
-// missingComma reads a value with a colon in it: mostly the comma before the
-// next key was forgotten.
-func (f *flowScan) missingComma(col, end int, text string) {
-	before, _, _ := strings.Cut(text, ": ")
-	if space := strings.LastIndex(before, " "); space > 0 && identifierForm.MatchString(before[space+1:]) {
-		at := col + len([]rune(before[:space]))
-		x := f.tellGrammar(f.line, at, 1, "Y115", fmt.Sprintf("a comma is missing before %s", before[space+1:]), "or put the whole value in quotes")
-		*x = x.withRepairs(f.scanner, ",", []repair{{col: at, text: ","}})
-		x.told.Fix.Safe = false
-		return
+// missingComma looks in a value, or behind one in quotes, for a word and a
+// colon: mostly the comma before the next key was forgotten. It is false where
+// there is none.
+func (f *flowScan) missingComma(col int, text string) bool {
+	before, _, ok := strings.Cut(text, ": ")
+	space := strings.LastIndex(before, " ")
+	if !ok || space < 0 || !identifierForm.MatchString(before[space+1:]) {
+		return false
 	}
-	f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")
+	at := col + len([]rune(strings.TrimRight(before[:space], " ")))
+	x := f.tellGrammar(f.line, at, 1, "Y115", fmt.Sprintf("a comma is missing before %s", before[space+1:]), "or put the whole value in quotes")
+	*x = x.withRepairs(f.scanner, ",", []repair{{col: at, text: ","}})
+	x.told.Fix.Safe = false
+	return true
 }
 
 // keyEnd returns the column behind the key at col of a map.
