@@ -149,11 +149,12 @@ south: { connector: ghl, locationId: locSouth, companyId: cmpTwo, token: "${{ en
 `)
 	on := []string{"contact_deleted", "invoice_paid", "location_created", "location_updated", "user_created", "app_uninstalled"}
 	for _, account := range []string{"north", "south"} {
-		text := "flow: 1\nname: " + account + "\nuse: { ghl: " + account + " }\ntriggers:\n"
+		var text strings.Builder
+		text.WriteString("flow: 1\nname: " + account + "\nuse: { ghl: " + account + " }\ntriggers:\n")
 		for _, name := range on {
-			text += "  - trigger: ghl." + name + "\n"
+			text.WriteString("  - trigger: ghl." + name + "\n")
 		}
-		write(t, dir, "flows/"+account+".yaml", text+"steps:\n  - set: { done: yes }\n")
+		write(t, dir, "flows/"+account+".yaml", text.String()+"steps:\n  - set: { done: yes }\n")
 	}
 	opt := options(dir, t.Output())
 	opt.Sandbox = true

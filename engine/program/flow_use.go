@@ -190,17 +190,18 @@ func sketch(k *Connector) string {
 	if len(k.Auths) > 0 {
 		inputs = slices.Concat(inputs, k.Auths[0].Fields)
 	}
-	written := k.ID + ": { connector: " + k.ID
+	var written strings.Builder
+	written.WriteString(k.ID + ": { connector: " + k.ID)
 	for _, in := range inputs {
 		switch {
 		case in.Optional || in.Default != nil:
 		case in.Secret:
-			written += fmt.Sprintf(", %s: \"${{ secret.%s_%s }}\"", in.Name, k.ID, in.Name)
+			written.WriteString(fmt.Sprintf(", %s: \"${{ secret.%s_%s }}\"", in.Name, k.ID, in.Name))
 		default:
-			written += ", " + in.Name + ": …"
+			written.WriteString(", " + in.Name + ": …")
 		}
 	}
-	return written + " }"
+	return written.String() + " }"
 }
 
 // mayBeOf reports whether a connection that has errors may be the one to k.

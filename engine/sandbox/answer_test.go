@@ -73,12 +73,12 @@ func TestRecords(t *testing.T) {
 func TestSeveralFiles(t *testing.T) {
 	b := shopBench(t, sandbox.Options{})
 	body := func(names ...string) string {
-		text := ""
+		var text strings.Builder
 		for _, name := range names {
-			text += "--x\r\nContent-Disposition: form-data; name=\"files[][file]\"; filename=\"" + name + "\"\r\n\r\nhello\r\n" +
-				"--x\r\nContent-Disposition: form-data; name=\"files[][key]\"\r\n\r\nkey of " + name[:1] + "\r\n"
+			text.WriteString("--x\r\nContent-Disposition: form-data; name=\"files[][file]\"; filename=\"" + name + "\"\r\n\r\nhello\r\n" +
+				"--x\r\nContent-Disposition: form-data; name=\"files[][key]\"\r\n\r\nkey of " + name[:1] + "\r\n")
 		}
-		return text + "--x--\r\n"
+		return text.String() + "--x--\r\n"
 	}
 	for _, step := range []struct{ body, want string }{
 		{body("a.pdf", "b.pdf"), `200 {"received":2}`},

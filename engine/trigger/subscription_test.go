@@ -161,13 +161,14 @@ func (d *desk) start() (stop func()) {
 func (d *desk) call(ctx context.Context, action *program.Action, _ *program.Connection, input map[string]any) (any, error) {
 	d.box.Lock()
 	defer d.box.Unlock()
-	text := action.Name
+	var text strings.Builder
+	text.WriteString(action.Name)
 	for _, name := range slices.Sorted(maps.Keys(input)) {
-		text += fmt.Sprintf(" %v", input[name])
+		text.WriteString(fmt.Sprintf(" %v", input[name]))
 	}
-	d.calls = append(d.calls, text)
+	d.calls = append(d.calls, text.String())
 	if d.refuse != nil {
-		if err := d.refuse(text); err != nil {
+		if err := d.refuse(text.String()); err != nil {
 			return nil, err
 		}
 	}
@@ -187,7 +188,7 @@ func (d *desk) call(ctx context.Context, action *program.Action, _ *program.Conn
 		delete(d.made, id)
 	}
 	if d.answer != nil {
-		if err := d.answer(text); err != nil {
+		if err := d.answer(text.String()); err != nil {
 			return nil, err
 		}
 	}
