@@ -119,7 +119,7 @@ func (v *vendor) try(t *testing.T, a *program.Action, input map[string]any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case v.fault != "" && departs(a):
+	case v.fault != "" && departs(a, v.fault):
 		v.departed++ // the connector says where it departs from the description, and why
 	case v.fault != "":
 		t.Errorf("with %s: the service refuses the request:\n%s", printed(input), v.fault)
@@ -136,10 +136,27 @@ func (v *vendor) try(t *testing.T, a *program.Action, input map[string]any) {
 	}
 }
 
-// departs reports whether what the action sends differs from the description
-// on purpose.
-func departs(a *program.Action) bool {
-	return slices.ContainsFunc(a.Differs, func(d program.Difference) bool { return strings.HasPrefix(d.What, "input.") })
+// departs reports whether a fault is about an input of which the connector says
+// that it differs from the description, and why.
+func departs(a *program.Action, fault string) bool {
+	return slices.ContainsFunc(a.Differs, func(d program.Difference) bool {
+		name, ok := strings.CutPrefix(d.What, "input.")
+		if !ok {
+			return false
+		}
+		names := strings.Split(name, ".")
+		for _, in := range a.Input {
+			if in.Name == names[0] {
+				names = append(names, in.Place.Path...)
+				if in.Place.In == program.InBody {
+					names = append(names, "request body not allowed") // the body as a whole is left out
+				}
+			}
+		}
+		_, told, _ := strings.Cut(fault, "\n") // behind the request itself, which names all it sends
+		_, told, _ = strings.Cut(told, "\n")
+		return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(told, n) })
+	})
 }
 
 // operation returns what the description says of an action, nil for nothing.
