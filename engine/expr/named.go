@@ -16,6 +16,7 @@ type Named struct {
 	Path     string // from the left up to this name: "steps.page.status"
 	Type     *value.Type
 	Help     string // of a field: what its type says about it
+	Open     bool   // a key of a map, which may have any other as well
 }
 
 // Named returns the names in the expression, from left to right.
@@ -35,7 +36,7 @@ func (c *Code) Named() []Named {
 			at = c.src.at(property.Location())
 			if base := c.names[n.Node]; base != nil {
 				f, _ := base.Lookup(property.Value)
-				named.Help = cmp.Or(f.Help, f.Label)
+				named.Help, named.Open = cmp.Or(f.Help, f.Label), base.AsPresent().Kind == value.Map
 			}
 		default:
 			continue
