@@ -30,7 +30,7 @@ func (c *Catalog) Check(file string, text []byte) diag.List {
 	} else {
 		src.Flows = put(src.Flows, f)
 	}
-	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Reuse: reusable(live.Set)})
+	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Previous: []*program.Set{live.Set}})
 	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
 }
 

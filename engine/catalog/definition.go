@@ -123,7 +123,7 @@ func (c *Catalog) rebuild(ctx context.Context, hash string) (*program.Flow, erro
 		}
 		src.Connectors[id], src.AsNeeded[id] = files, true
 	}
-	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Reuse: reusable(c.Set())})
+	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Previous: []*program.Set{c.Set()}})
 	flow, ok := set.Flows[d.Flow]
 	if !ok {
 		if err := set.Findings.Err(); err != nil {

@@ -41,10 +41,10 @@ func (c *Catalog) draft(ctx context.Context, r reading, good program.Sources, ol
 		read: r, good: good, replaced: map[string]bool{}, kept: map[string]bool{},
 		text: program.Sources{Connectors: maps.Clone(r.Connectors), Flows: slices.Clone(r.Flows), AsNeeded: r.AsNeeded},
 	}
-	known := reusable(old)
+	previous := []*program.Set{old}
 	for {
-		d.set = program.Build(d.text, program.Options{Sandbox: c.opt.Sandbox, Reuse: known})
-		maps.Copy(known, reusable(d.set))
+		d.set = program.Build(d.text, program.Options{Sandbox: c.opt.Sandbox, Previous: previous})
+		previous = append(previous, d.set)
 		broken := d.broken()
 		if len(broken) == 0 {
 			break
@@ -65,14 +65,6 @@ func (c *Catalog) draft(ctx context.Context, r reading, good program.Sources, ol
 	c.keepFlows(ctx, d, old)
 	c.keepConnections(ctx, d, old)
 	return d
-}
-
-func reusable(s *program.Set) map[string]*program.Connector {
-	out := map[string]*program.Connector{}
-	for _, k := range s.Connectors {
-		out[k.Sum] = k
-	}
-	return out
 }
 
 // owner returns what a finding in that file speaks of: a file of the folder

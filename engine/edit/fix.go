@@ -88,14 +88,8 @@ func keyOf(f diag.Finding) key { return key{f.Pos.File, f.Pos.Line, f.Code, f.Me
 // check fills in what the sources of a state make.
 func (x *fixer) check(s state) state {
 	opt := x.opt
-	opt.Reuse = maps.Clone(opt.Reuse)
-	if opt.Reuse == nil {
-		opt.Reuse = map[string]*program.Connector{}
-	}
 	if s.set != nil {
-		for _, k := range s.set.Connectors {
-			opt.Reuse[k.Sum] = k
-		}
+		opt.Previous = append([]*program.Set{s.set}, opt.Previous...)
 	}
 	s.set = program.Build(s.src, opt)
 	return s

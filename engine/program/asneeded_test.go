@@ -242,11 +242,10 @@ func TestFindAmongTheUnread(t *testing.T) {
 
 // A connector that is taken over by the next Build brings any group that a
 // flow names now.
-func TestReuseBringsAnotherGroup(t *testing.T) {
+func TestPreviousBringsAnotherGroup(t *testing.T) {
 	first := program.Build(depotWith("", "  - action: yard.crates.get\n    with: { id: a }\n"), program.Options{})
 	get, _, _ := first.FindAction("depot.crates.get")
-	reuse := map[string]*program.Connector{first.Sum("depot"): first.Connectors["depot"]}
-	second := program.Build(depotWith("", "  - action: yard.trucks.list\n"), program.Options{Reuse: reuse})
+	second := program.Build(depotWith("", "  - action: yard.trucks.list\n"), program.Options{Previous: []*program.Set{first}})
 	if second.Flows["f"] == nil {
 		t.Fatal(second.Findings.Err())
 	}
@@ -258,7 +257,7 @@ func TestReuseBringsAnotherGroup(t *testing.T) {
 	}
 	// And its findings are told by each Build that names it.
 	for range 2 {
-		third := program.Build(depotWith("", "  - action: yard.broken.list\n"), program.Options{Reuse: reuse})
+		third := program.Build(depotWith("", "  - action: yard.broken.list\n"), program.Options{Previous: []*program.Set{first}})
 		if got := len(third.Findings); got != 1 {
 			t.Errorf("findings = %v, want one", third.Findings)
 		}

@@ -46,11 +46,13 @@ type Options struct {
 	Pinned bool
 	// Uses gives the roles of flows taken from a definition, by flow and role.
 	Uses map[string]map[string]Role
-	// Reuse gives the connectors of an earlier Build, by their Sum: those are
-	// taken over instead of being checked again.
-	Reuse map[string]*Connector
+	// Previous are sets of earlier Builds: what of them would come out the same
+	// is taken over instead of being checked again. The new set does not keep
+	// them.
+	Previous []*Set
 	// Named is told of each name in the sound expressions of flows: where it
-	// stands, how many characters it has, its type. An editor shows them.
+	// stands, how many characters it has, its type. An editor shows them. All
+	// flows are checked for it, none is taken over.
 	Named func(at diag.Pos, width int, n expr.Named)
 }
 
@@ -75,6 +77,7 @@ type Set struct {
 	Broken []string
 
 	unread *unread
+	kept   kept
 }
 
 // Build checks a workspace. The findings are sorted; what has errors is left
@@ -89,7 +92,7 @@ func Build(src Sources, opt Options) *Set {
 			Tables:      map[string]*TableShape{},
 			Flows:       map[string]*Flow{},
 		},
-		flows: map[string]*flowFile{}, named: map[string]diag.Pos{}, played: map[string]*Connection{},
+		flows: map[string]*flowFile{}, named: map[string]diag.Pos{}, played: map[string]*Connection{}, tableSums: map[string]string{},
 		unsound: unsound{connectors: map[string]bool{}, connections: map[string]string{}, tables: map[string]bool{}, flows: map[string]bool{}},
 	}
 	for _, id := range slices.Sorted(maps.Keys(src.Connectors)) {
@@ -107,6 +110,7 @@ func Build(src Sources, opt Options) *Set {
 	}
 	maps.Copy(b.set.Connections, b.played)
 	b.set.unread = b.unread()
+	b.set.kept.sandbox = opt.Sandbox
 	slices.Sort(b.set.Broken)
 	b.set.Broken = slices.Compact(b.set.Broken)
 	b.set.Findings = withoutAllowed(b.set.Findings, src)
@@ -124,7 +128,9 @@ type builder struct {
 	written []*connectionsFile
 	named   map[string]diag.Pos // where each connection of these files stands
 	tables  []*tableFile
-	flows   map[string]*flowFile
+	// tableSums are the content hashes of the files of the tables.
+	tableSums map[string]string
+	flows     map[string]*flowFile
 	calling []calling // the flows being checked, from the outside in
 	// played are the connections to the sandbox that flows ask for by name.
 	// They join the others only in the end: what a flow finds must not depend
@@ -151,16 +157,30 @@ type connectionsFile struct {
 type tableFile struct {
 	spec *spec.Table
 	lost lost
+	sum  string
 }
 
 // flowFile is a flow on its way from text to program.
 type flowFile struct {
+	file  File
+	state checkState
+	flow  *Flow // once checked; also for a broken one, so that others can be checked against it
+	// parsed is the file as parsed; nil where that is not needed, because the
+	// flow may be taken over.
+	parsed *parsedFlow
+	// known is what earlier Builds kept of a file with this text.
+	known []*keptFlow
+	// kept is what the next Build is to know.
+	kept *keptFlow
+	// tried is set once it was seen whether the flow can be taken over, taken if so.
+	tried, taken bool
+}
+
+// parsedFlow is what the parser made of the file of a flow.
+type parsedFlow struct {
 	spec   *spec.Flow
-	source []byte
 	lost   lost
 	broken bool // the file itself has errors
-	state  checkState
-	flow   *Flow // once checked; also for a broken one, so that others can be checked against it
 }
 
 type checkState uint8
@@ -176,6 +196,10 @@ func (b *builder) files(files []File) {
 	for _, f := range byPath(files) {
 		if f.Unreadable != nil {
 			b.unknown(f, *f.Unreadable)
+			continue
+		}
+		if known := b.known(f); len(known) > 0 {
+			b.flowFile(f, known)
 			continue
 		}
 		switch kind := kindOf(f); kind {
@@ -194,17 +218,17 @@ func (b *builder) files(files []File) {
 				b.unsound.tables[idOf(f.Path)] = true
 			}
 			if t != nil {
-				b.tables = append(b.tables, &tableFile{t, newLost(f.Data, found)})
+				b.tables = append(b.tables, &tableFile{t, newLost(f.Data, found), hashFiles([]File{f})})
 			}
 		case "test", "dashboard":
 			// not part of what runs
 		case "connector", "group":
 			b.unknown(f, misplaced(f, kind))
 		case "flow", "":
-			b.flowFile(f)
+			b.flowFile(f, nil)
 		default:
 			if isFlowKey(kind) {
-				b.flowFile(f)
+				b.flowFile(f, nil)
 			} else {
 				b.unknown(f, unknownKind(f, kind))
 			}
@@ -233,11 +257,19 @@ func idOf(file string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".yaml"), ".yml")
 }
 
-func (b *builder) flowFile(f File) {
-	flow, found := spec.ParseFlow(f.Path, f.Data)
-	b.set.Findings.Add(found...)
+func (b *builder) flowFile(f File, known []*keptFlow) {
+	file := &flowFile{file: f, known: known, kept: &keptFlow{file: f}}
+	if len(known) > 0 {
+		file.kept.found, file.kept.lost = known[0].found, known[0].lost
+	} else {
+		var found diag.List
+		file.parsed, found = parseFlow(f)
+		file.kept.found, file.kept.lost = found, file.parsed.spec == nil
+	}
+	b.keep(file.kept)
+	b.set.Findings.Add(file.kept.found...)
 	id := idOf(f.Path)
-	if flow == nil {
+	if file.kept.lost {
 		b.unsound.flows[id] = true
 		b.set.Broken = append(b.set.Broken, id)
 		return
@@ -247,12 +279,17 @@ func (b *builder) flowFile(f File) {
 			Pos: diag.Pos{File: f.Path}, Width: 1, Code: "F120",
 			Message: "there are two flows with the id \"" + id + "\"",
 			Hint:    "the name of a flow's file is its id: give one of the files another name",
-			Related: []diag.Related{{Pos: diag.Pos{File: other.spec.File}, Message: "the first one"}},
+			Related: []diag.Related{{Pos: diag.Pos{File: other.file.Path}, Message: "the first one"}},
 		})
 		b.set.Broken = append(b.set.Broken, id)
 		return
 	}
-	b.flows[id] = &flowFile{spec: flow, source: f.Data, lost: newLost(f.Data, found), broken: found.Err() != nil}
+	b.flows[id] = file
+}
+
+func parseFlow(f File) (*parsedFlow, diag.List) {
+	flow, found := spec.ParseFlow(f.Path, f.Data)
+	return &parsedFlow{spec: flow, lost: newLost(f.Data, found), broken: found.Err() != nil}, found
 }
 
 // hashFiles returns the content hash of files, whatever their order.
@@ -286,6 +323,7 @@ func (b *builder) table(file *tableFile) {
 		return
 	}
 	b.set.Tables[t.ID] = shape
+	b.tableSums[t.ID] = file.sum
 }
 
 // withoutAllowed leaves out the warnings that a comment in their line allows.

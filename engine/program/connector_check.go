@@ -43,8 +43,8 @@ func (b *builder) connector(id string) *Connector {
 		return nil
 	}
 	sum := hashFiles(files)
-	k, ok := b.opt.Reuse[sum]
-	if !ok || k.ID != id || !k.groups.whole && !b.src.AsNeeded[id] {
+	k := b.earlier(id, sum)
+	if k == nil {
 		k = newConnector(id, files, sum, Options{Pinned: b.opt.Pinned}, !b.src.AsNeeded[id])
 	}
 	failed := b.note(k.own)

@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -40,24 +39,17 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 // callee returns the flow that is called, checked before the one that calls
 // it. It is nil where it cannot be called, which has been told then.
 func (c *flowCheck) callee(t spec.Text) *Flow {
-	f, ok := c.b.flows[t.Value]
-	switch {
-	case !ok && c.b.unsound.flows[t.Value]:
+	switch c.flowNamed(t.Value) {
+	case broken:
 		c.follow()
 		return nil
-	case !ok:
-		c.choice(misnamed(t, "F245", "flow", "is not a flow", slices.Sorted(maps.Keys(c.b.flows))), never)
+	case absent:
+		c.choice(misnamed(t, "F245", "flow", "is not a flow", c.names((*builder).flowIDs)), never)
 		return nil
+	default:
 	}
-	c.b.calling = append(c.b.calling, calling{c, t})
-	defer func() { c.b.calling = c.b.calling[:len(c.b.calling)-1] }()
-	if f.state == checking {
-		c.b.circle(t.Value)
-		c.follow()
-		return nil
-	}
-	callee := c.b.flow(t.Value)
-	if _, sound := c.b.set.Flows[t.Value]; !sound {
+	callee := c.checkedBefore(t)
+	if callee == nil {
 		c.follow()
 		return nil
 	}
@@ -65,6 +57,22 @@ func (c *flowCheck) callee(t spec.Text) *Flow {
 		c.hinted(t, "F248", "add to the triggers in "+t.Value+".yaml:  - on_demand: {}", "the flow %q cannot be called: it has no on_demand trigger", t.Value)
 	}
 	return callee
+}
+
+// checkedBefore returns the flow that is called once it is checked; nil if it
+// is not sound.
+func (c *flowCheck) checkedBefore(t spec.Text) *Flow {
+	c.b.calling = append(c.b.calling, calling{c, t})
+	defer func() { c.b.calling = c.b.calling[:len(c.b.calling)-1] }()
+	if c.b.flows[t.Value].state == checking {
+		c.b.circle(t.Value)
+		return c.called(t.Value, nil)
+	}
+	callee := c.b.flow(t.Value)
+	if _, sound := c.b.set.Flows[t.Value]; !sound {
+		return c.called(t.Value, nil)
+	}
+	return c.called(t.Value, callee)
 }
 
 // circle reports flows that call each other in a circle, whose last call comes

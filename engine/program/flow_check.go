@@ -27,33 +27,47 @@ type flowCheck struct {
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
 	failure     *value.Type // what `error` and `failures.<id>` are
+	found       diag.List
+	asked       []asked // all that the check has read of the rest of the workspace
+	answers     map[about]any
 }
 
 // flow checks the flow of that id, with the flows it calls before it.
 func (b *builder) flow(id string) *Flow {
 	f := b.flows[id]
-	if f.state != unchecked {
+	if f.state != unchecked || b.takeOver(f) {
 		return f.flow
 	}
 	f.state = checking
+	if f.parsed == nil {
+		f.parsed, _ = parseFlow(f.file)
+	}
 	c := &flowCheck{
-		report: report{list: &b.set.Findings, failed: f.broken, lost: f.lost, named: b.opt.Named}, b: b, spec: f.spec,
+		report: report{failed: f.parsed.broken, lost: f.parsed.lost, named: b.opt.Named}, b: b, spec: f.parsed.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
-		unaccounted: map[string]bool{}, failure: errorType(),
+		unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
-	c.unseen = c.whyUnseen
+	c.list, c.unseen = &c.found, c.whyUnseen
 	f.flow = c.made
 	c.all()
-	c.made.Hash = c.hash(f.source)
+	c.made.Hash = c.hash(f.file.Data)
+	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked}
+	b.done(f)
+	return f.flow
+}
+
+// done enters what came out of the check of a flow.
+func (b *builder) done(f *flowFile) {
 	f.state = checked
-	if c.failed {
+	id, check := idOf(f.file.Path), f.kept.check
+	b.set.Findings.Add(check.found...)
+	if check.failed {
 		b.unsound.flows[id] = true
 		b.set.Broken = append(b.set.Broken, id)
 	} else {
-		b.set.Flows[id] = c.made
+		b.set.Flows[id] = check.flow
 	}
-	return f.flow
 }
 
 func (c *flowCheck) all() {
@@ -147,7 +161,7 @@ func (c *flowCheck) collect(part string, steps []*spec.Step, around []link, bran
 		if s.ID.Given() {
 			c.collectID(s.ID, place{s.ID, part, chain})
 		}
-		if role, _, _ := strings.Cut(s.Action.Value, "."); c.b.connector(role) != nil {
+		if role, _, _ := strings.Cut(s.Action.Value, "."); c.connector(role) != nil {
 			// Known before any expression is checked, for connection.<role>.
 			c.role(s.Action)
 		}

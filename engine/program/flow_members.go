@@ -95,7 +95,7 @@ func (c *flowCheck) calledFor(t spec.Text, callee *Flow) {
 // plainAgency returns the connection of a role if it signed in for many
 // accounts and the flow names none of them.
 func (c *flowCheck) plainAgency(use *Use) *Connection {
-	conn := c.b.set.Connections[use.Connection]
+	conn := c.connection(use.Connection)
 	if conn == nil || !conn.IsAgency() {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (c *flowCheck) accountNeeded(at spec.Text, use *Use, id string, needs func(
 // role stands for accounts, which have tokens of their own.
 func (c *flowCheck) signInNeeded(at spec.Text, use *Use, action *Action) {
 	written, account := SplitMember(use.Connection)
-	conn := c.b.set.Connections[written]
+	conn := c.connection(written)
 	if account == "" || conn == nil || !conn.IsAgency() {
 		return
 	}

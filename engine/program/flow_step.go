@@ -3,7 +3,6 @@ package program
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,16 +232,16 @@ func (c *flowCheck) tableTypes(s *spec.Step, a *Action, inputs, output *value.Ty
 		return inputs, value.Of(value.Any) // what is wrong is told with the other inputs
 	}
 	name := s.With[i].Value.Text
-	shape, ok := c.b.set.Tables[name.Value]
+	shape, told := c.table(name.Value)
 	switch {
 	case strings.Contains(name.Value, "${{"):
-		c.hinted(name, "F243", "tables: "+strings.Join(slices.Sorted(maps.Keys(c.b.set.Tables)), ", "),
+		c.hinted(name, "F243", "tables: "+strings.Join(c.names((*builder).tableIDs), ", "),
 			"the name of the table must be written out, so that its rows can be checked")
 		return withoutType(inputs, "table"), value.Of(value.Any)
-	case !ok && c.b.unsound.tables[name.Value]:
+	case told:
 		c.follow()
 		return inputs, value.Of(value.Any)
-	case !ok:
+	case shape == nil:
 		c.noTable(name)
 		return inputs, value.Of(value.Any)
 	}
@@ -260,7 +259,7 @@ func (c *flowCheck) tableTypes(s *spec.Step, a *Action, inputs, output *value.Ty
 }
 
 func (c *flowCheck) noTable(name spec.Text) {
-	names := slices.Sorted(maps.Keys(c.b.set.Tables))
+	names := c.names((*builder).tableIDs)
 	if len(names) == 0 {
 		c.hinted(name, "F243", fmt.Sprintf("a table is declared in a file of its own: flows/%s.yaml, first line  table: 1", name.Value), "%q is not a table", name.Value)
 		return

@@ -3,7 +3,6 @@ package program
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -86,13 +85,12 @@ const AnyFlow = "*"
 // watched checks which flow's failures start this one. That flow may have
 // errors of its own: an earlier version of it goes on.
 func (c *flowCheck) watched(t spec.Text) {
-	_, exists := c.b.flows[t.Value]
 	switch {
 	case t.Value == AnyFlow:
 	case t.Value == c.made.ID:
 		c.hinted(t, "F229", "on_error: says what is done when a step of this flow has failed", "a flow is not started by its own failures")
-	case !exists && !c.b.unsound.flows[t.Value] && !c.b.opt.Pinned:
-		others := slices.DeleteFunc(slices.Sorted(maps.Keys(c.b.flows)), func(id string) bool { return id == c.made.ID })
+	case c.flowNamed(t.Value) == absent && !c.b.opt.Pinned:
+		others := slices.DeleteFunc(c.names((*builder).flowIDs), func(id string) bool { return id == c.made.ID })
 		c.nameAt(t.Pos, t.Value, diag.Finding{
 			Code: "F222", Message: fmt.Sprintf("%q is not a flow", t.Value),
 			Hint: namesHint("flow", others) + `; "*" stands for all`,

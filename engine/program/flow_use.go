@@ -14,7 +14,7 @@ import (
 // connector an action or trigger names, its default connection.
 func (c *flowCheck) uses() {
 	for role, use := range c.b.opt.Uses[c.made.ID] {
-		if k := c.b.connector(use.Connector); k != nil {
+		if k := c.connector(use.Connector); k != nil {
 			c.made.Uses[role] = &Use{Role: role, Connector: k, Connection: use.Connection}
 		}
 	}
@@ -30,18 +30,18 @@ func (c *flowCheck) uses() {
 func (c *flowCheck) use(role string, name spec.Text) {
 	written := name
 	written.Value, _ = SplitMember(name.Value)
-	if conn, ok := c.b.set.Connections[written.Value]; ok {
+	if conn := c.connection(written.Value); conn != nil {
 		c.account(name, conn)
 		c.made.Uses[role] = &Use{Role: role, Connector: conn.Connector, Connection: name.Value}
 		return
 	}
-	connector, unsound := c.b.unsound.connections[written.Value]
-	likely := c.b.connector(connector)
+	connector, unsound := c.unsoundConnection(written.Value)
+	likely := c.connector(connector)
 	if likely == nil {
 		likely = c.likely(role)
 	}
 	switch {
-	case unsound || c.b.unsound.unreadable:
+	case unsound:
 		c.follow()
 	case c.b.opt.Sandbox && likely != nil:
 		c.account(name, c.play(likely, name.Value))
@@ -64,7 +64,7 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 		Code: "F201", Message: fmt.Sprintf("%q is not a connection", name.Value),
 		Hint: fmt.Sprintf("connections stand in flows/connections.yaml, as in:  %s: { connector: %s, … }", name.Value, id),
 	}
-	names := slices.Sorted(maps.Keys(c.b.set.Connections))
+	names := c.names((*builder).connectionNames)
 	if len(names) > 0 {
 		f.Hint = namesHint("connection", names)
 	}
@@ -75,7 +75,7 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 // role is or begins with, as in ghl_b.
 func (c *flowCheck) likely(role string) *Connector {
 	for id := role; id != ""; id = id[:max(strings.LastIndex(id, "_"), 0)] {
-		if k := c.b.connector(id); k != nil {
+		if k := c.connector(id); k != nil {
 			return k
 		}
 	}
@@ -84,15 +84,15 @@ func (c *flowCheck) likely(role string) *Connector {
 
 // play makes the connection to the sandbox that a role stands for: where the
 // role names accounts, one that serves many.
-func (c *flowCheck) play(k *Connector, name string) *Connection {
+func (b *builder) play(k *Connector, name string) *Connection {
 	written, account := SplitMember(name)
 	made := SandboxConnection(k)
 	if i := slices.IndexFunc(k.Auths, func(a *Auth) bool { return a.Members != nil }); account != "" && i >= 0 {
 		made = sandboxConnection(k, k.Auths[i])
 	}
 	made.Name = written
-	if known := c.b.played[written]; known == nil || !known.IsAgency() {
-		c.b.played[written] = made
+	if known := b.played[written]; known == nil || !known.IsAgency() {
+		b.played[written] = made
 	}
 	return made
 }
@@ -105,7 +105,7 @@ func (c *flowCheck) role(t spec.Text) (*Use, string) {
 	if use == nil {
 		return nil, ""
 	}
-	if g := use.Connector.holding(name); g != nil && c.b.note(g) {
+	if c.unsoundGroup(use.Connector, name) {
 		c.follow()
 		return nil, ""
 	}
@@ -117,7 +117,7 @@ func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	if use, ok := c.made.Uses[role]; ok {
 		return use, name
 	}
-	k := c.b.connector(role)
+	k := c.connector(role)
 	if k == nil {
 		c.noConnector(t, role)
 		return nil, ""
@@ -125,18 +125,18 @@ func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	// Entered first, so that a connection that is missing is told once.
 	use := &Use{Role: role, Connector: k}
 	c.made.Uses[role] = use
-	if k.NeedsConnection() || c.b.set.bearsName(k) {
+	if k.NeedsConnection() || c.bearsName(k) {
 		use.Connection = c.defaultConnection(t, k)
 	}
 	return use, name
 }
 
 func (c *flowCheck) noConnector(t spec.Text, role string) {
-	if c.unusable[role] || c.b.unsound.connectors[role] || c.lost.has(role, t.Pos) {
+	if c.unusable[role] || c.unsoundConnector(role) || c.lost.has(role, t.Pos) {
 		c.follow()
 		return
 	}
-	names := slices.AppendSeq(c.b.connectorIDs(), maps.Keys(c.made.Uses))
+	names := slices.AppendSeq(c.names((*builder).connectorIDs), maps.Keys(c.made.Uses))
 	slices.Sort(names)
 	names = slices.Compact(names)
 	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names)}
@@ -148,7 +148,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.
 func (c *flowCheck) asks(role, name string) bool {
-	k := c.b.connector(role)
+	k := c.connector(role)
 	if use, ok := c.made.Uses[role]; ok {
 		k = use.Connector
 	}
@@ -168,11 +168,11 @@ func (c *flowCheck) defaultConnection(t spec.Text, k *Connector) string {
 	if c.b.opt.Pinned {
 		return k.ID
 	}
-	names := c.b.set.connectionsOf(k)
+	names := c.names(func(b *builder) []string { return b.set.connectionsOf(k) })
 	switch {
 	case len(names) == 1:
 		return names[0]
-	case c.b.unsound.mayBeOf(k):
+	case c.mayBeUnsound(k):
 		c.follow()
 	case len(names) == 0:
 		c.hinted(t, "F204", "add one to flows/connections.yaml:  "+sketch(k), "there is no connection to %s", k.Name)
@@ -216,7 +216,7 @@ func (u unsound) mayBeOf(k *Connector) bool {
 
 // served looks that the way in of a connection can authorize an action.
 func (c *flowCheck) served(t spec.Text, use *Use, action *Action) {
-	conn := c.b.set.Connections[use.Connection]
+	conn := c.connection(use.Connection)
 	if conn == nil || conn.Sandbox || conn.Auth.Serves(action) {
 		return
 	}

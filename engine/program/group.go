@@ -108,14 +108,27 @@ func (k *Connector) allLocked() []*group {
 
 // holding returns the part of the connector that holds what has that name:
 // connector.yaml's, or a group's. It is nil where there is no such group.
-func (k *Connector) holding(name string) *group {
-	before, _, grouped := strings.Cut(name, ".")
-	if k.own == nil || !grouped {
+func (k *Connector) holding(name string) *group { return k.part(groupOf(name)) }
+
+// groupOf returns the group in which what has that name stands inside a
+// connector, "" for connector.yaml.
+func groupOf(name string) string {
+	group, _, grouped := strings.Cut(name, ".")
+	if !grouped {
+		return ""
+	}
+	return group
+}
+
+// part returns the part of the connector that a group makes, or for ""
+// connector.yaml. It is nil where there is no such group.
+func (k *Connector) part(group string) *group {
+	if k.own == nil || group == "" {
 		return k.own
 	}
 	k.groups.mu.Lock()
 	defer k.groups.mu.Unlock()
-	return k.groups.named(before)
+	return k.groups.named(group)
 }
 
 // Action returns the action of that name inside the connector, such as

@@ -167,15 +167,11 @@ func TestPinnedWatch(t *testing.T) {
 	}
 }
 
-func TestReuse(t *testing.T) {
+func TestPreviousConnectors(t *testing.T) {
 	src := workspaceWith("", "", "")
 	first := program.Build(src, program.Options{})
-	reuse := map[string]*program.Connector{}
-	for _, k := range first.Connectors {
-		reuse[k.Sum] = k
-	}
 	src = workspaceWith("connectors/other/connector.yaml", "name: Other", "name: Another")
-	second := program.Build(src, program.Options{Reuse: reuse})
+	second := program.Build(src, program.Options{Previous: []*program.Set{first}})
 	if first.Connectors["shop"] != second.Connectors["shop"] {
 		t.Errorf("the connector shop was built again, want it taken over")
 	}

@@ -2,7 +2,6 @@ package program_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -43,10 +42,9 @@ func FuzzBuild(f *testing.F) {
 		"flows/seen.yaml":        "table: 1\nfields: { id: { type: string } }\nkey: id\n",
 	})
 	first := program.Build(base, program.Options{})
-	reuse := map[string]*program.Connector{first.Connectors["shop"].Sum: first.Connectors["shop"]}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		src := program.Sources{Connectors: base.Connectors, Flows: append([]program.File{{Path: "flows/x.yaml", Data: text}}, base.Flows...)}
-		set := program.Build(src, program.Options{Reuse: reuse})
+		set := program.Build(src, program.Options{Previous: []*program.Set{first}})
 		flow, sound := set.Flows["x"]
 		if sound && flow.Hash == "" {
 			t.Error("a sound flow has no hash")
@@ -141,21 +139,3 @@ func BenchmarkBuildLongFlow(b *testing.B) {
 	}
 }
 
-// BenchmarkReload builds 1000 flows beside connectors that are the same as
-// before, as a workspace that is watched does.
-func BenchmarkReload(b *testing.B) {
-	src := shipped(b)
-	shop, err := os.ReadFile("testdata/shop/connector.yaml")
-	if err != nil {
-		b.Fatal(err)
-	}
-	src.Connectors["shop"] = []program.File{{Path: "connectors/shop/connector.yaml", Data: shop}}
-	src.Flows = shopWith(b, manyFlows(1000)).Flows
-	reuse := map[string]*program.Connector{}
-	for _, k := range program.Build(src, program.Options{}).Connectors {
-		reuse[k.Sum] = k
-	}
-	for b.Loop() {
-		program.Build(src, program.Options{Reuse: reuse})
-	}
-}
