@@ -261,9 +261,12 @@ func (d *draft) status(name, flow string, kept bool) FileStatus {
 	return FileStatus{Path: name, Flow: flow, State: Loaded}
 }
 
-// keeps reports whether the flow of a rejected file is live, and not by
-// another file of the same name.
+// keeps reports whether the flow of a file is live: if the file is rejected, in
+// an earlier version, and not by another file of the same name.
 func (d *draft) keeps(name string) bool {
+	if !d.replaced[name] {
+		return true
+	}
 	_, live := d.set.Flows[flowID(name)]
 	return live && !slices.ContainsFunc(d.read.Flows, func(f program.File) bool {
 		return f.Path != name && flowID(f.Path) == flowID(name) && !d.replaced[f.Path]

@@ -39,3 +39,25 @@ func benchmark(b *testing.B, file string) {
 		w.reload()
 	}
 }
+
+// BenchmarkReloadCompany is an edit of one of 1,000 flows of 20 steps.
+func BenchmarkReloadCompany(b *testing.B) {
+	files := sound()
+	for i := range 1000 {
+		text := "flow: 1\ntriggers: [{ on_demand: {} }]\nsteps:\n"
+		for step := range 20 {
+			text += fmt.Sprintf("  - id: tag_%d\n    action: crm.add_tag\n    with: { tag: \"number ${{ %d }} of ${{ flow.id }}\" }\n", step, i)
+		}
+		files[fmt.Sprintf("flows/flow-%04d.yaml", i)] = text
+	}
+	w := newBench(b, files)
+	w.builtin = connectors.Files
+	wantRejected(b, w.restart())
+	text := files["flows/flow-0500.yaml"]
+	i := 0
+	for b.Loop() {
+		i++
+		w.write("flows/flow-0500.yaml", fmt.Sprintf("%s# %d\n", text, i))
+		w.reload()
+	}
+}

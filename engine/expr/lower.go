@@ -35,8 +35,10 @@ type lowering struct {
 
 // program compiles the node n, which has been checked, for expr's machine.
 func (l *lowering) program(n ast.Node) (*vm.Program, error) {
-	config := conf.New(map[string]any{})
-	config.Functions = machineFunctions
+	// conf.New would list all builtins of the library in it, which only its own
+	// parser and checker ask for.
+	config := &conf.Config{Optimize: true, ShortCircuit: true, Functions: machineFunctions}
+	config.WithEnv(map[string]any{})
 	tree := &parser.Tree{Node: l.node(n), Source: file.NewSource("")}
 	return compiler.Compile(tree, config)
 }
