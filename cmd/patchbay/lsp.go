@@ -205,11 +205,10 @@ func (s *languageServer) uriOf(file string) string {
 }
 
 func (s *languageServer) options() program.Options {
-	opt := program.Options{Reuse: map[string]*program.Connector{}}
-	for _, k := range s.connectors {
-		opt.Reuse[k.Sum] = k
+	if s.set == nil {
+		return program.Options{}
 	}
-	return opt
+	return program.Options{Previous: []*program.Set{s.set}}
 }
 
 // check checks the workspace with the texts of the editor, and tells the

@@ -37,9 +37,15 @@ func (c *Catalog) Check(file string, text []byte) diag.List {
 // With returns the text of a workspace with a file in place of the one of the
 // same path, or beside the others.
 func With(src program.Sources, f program.File) program.Sources {
-	out := program.Sources{Connectors: maps.Clone(src.Connectors), Flows: src.Flows}
+	out := program.Sources{Connectors: maps.Clone(src.Connectors), Flows: src.Flows, AsNeeded: src.AsNeeded}
 	if rest, ok := strings.CutPrefix(f.Path, "connectors/"); ok {
 		id, _, _ := strings.Cut(rest, "/")
+		if src.AsNeeded[id] {
+			// A folder in the workspace replaces a built-in connector whole.
+			out.AsNeeded = maps.Clone(src.AsNeeded)
+			delete(out.AsNeeded, id)
+			out.Connectors[id] = nil
+		}
 		out.Connectors[id] = put(out.Connectors[id], f)
 	} else {
 		out.Flows = put(out.Flows, f)

@@ -44,9 +44,9 @@ func completed(t *testing.T, text string) string {
 
 // options are those of an editor, which has read all connectors and keeps them.
 func options(src program.Sources) (opt program.Options, held []*program.Action) {
-	opt = program.Options{Sandbox: true, Reuse: map[string]*program.Connector{}}
-	for k := range program.Build(src, opt).AllConnectors() {
-		opt.Reuse[k.Sum] = k
+	set := program.Build(src, program.Options{Sandbox: true})
+	opt = program.Options{Sandbox: true, Previous: []*program.Set{set}}
+	for k := range set.AllConnectors() {
 		held = append(held, k.Actions()...)
 	}
 	return opt, held

@@ -32,7 +32,7 @@ func LookAt(src program.Sources, opt program.Options, at diag.Pos) (Look, bool) 
 		return Look{}, false
 	}
 	l := looker{src: src, opt: opt, at: at, source: source}
-	opt.Named = l.see
+	opt.Named, opt.NamedIn = l.see, at.File
 	l.set = program.Build(src, opt)
 	word, from := wordAt(source, offset)
 	l.word, l.width = word, utf8.RuneCountInString(word)

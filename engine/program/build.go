@@ -50,10 +50,11 @@ type Options struct {
 	// is taken over instead of being checked again. The new set does not keep
 	// them.
 	Previous []*Set
-	// Named is told of each name in the sound expressions of flows: where it
-	// stands, how many characters it has, its type. An editor shows them. All
-	// flows are checked for it, none is taken over.
-	Named func(at diag.Pos, width int, n expr.Named)
+	// Named is told of each name in the sound expressions of the flow in the
+	// file NamedIn, which is not taken over then: where it stands, how many
+	// characters it has, its type. An editor shows them.
+	Named   func(at diag.Pos, width int, n expr.Named)
+	NamedIn string
 }
 
 // Role is what a role of a flow stands for, by name.
@@ -109,7 +110,7 @@ func Build(src Sources, opt Options) *Set {
 		b.flow(id)
 	}
 	maps.Copy(b.set.Connections, b.played)
-	b.set.unread = b.unread()
+	b.set.unread = b.leaveUnread()
 	b.set.kept.sandbox = opt.Sandbox
 	slices.Sort(b.set.Broken)
 	b.set.Broken = slices.Compact(b.set.Broken)
@@ -131,7 +132,7 @@ type builder struct {
 	// tableSums are the content hashes of the files of the tables.
 	tableSums map[string]string
 	flows     map[string]*flowFile
-	calling []calling // the flows being checked, from the outside in
+	calling   []calling // the flows being checked, from the outside in
 	// played are the connections to the sandbox that flows ask for by name.
 	// They join the others only in the end: what a flow finds must not depend
 	// on the flows before it.

@@ -43,12 +43,15 @@ func (b *builder) flow(id string) *Flow {
 		f.parsed, _ = parseFlow(f.file)
 	}
 	c := &flowCheck{
-		report: report{failed: f.parsed.broken, lost: f.parsed.lost, named: b.opt.Named}, b: b, spec: f.parsed.spec,
+		report: report{failed: f.parsed.broken, lost: f.parsed.lost}, b: b, spec: f.parsed.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
 		unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
 	c.list, c.unseen = &c.found, c.whyUnseen
+	if b.opt.NamedIn == f.file.Path {
+		c.named = b.opt.Named
+	}
 	f.flow = c.made
 	c.all()
 	c.made.Hash = c.hash(f.file.Data)

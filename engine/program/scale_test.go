@@ -138,4 +138,3 @@ func BenchmarkBuildLongFlow(b *testing.B) {
 		program.Build(src, program.Options{})
 	}
 }
-

@@ -57,7 +57,7 @@ func (b *builder) keep(f *keptFlow) {
 // known returns what earlier Builds kept of the file of a flow that has the
 // same text.
 func (b *builder) known(f File) []*keptFlow {
-	if b.opt.Pinned || b.opt.Named != nil {
+	if b.opt.Pinned || b.opt.Named != nil && b.opt.NamedIn == f.Path {
 		return nil
 	}
 	var known []*keptFlow
@@ -72,7 +72,7 @@ func (b *builder) known(f File) []*keptFlow {
 // earlier returns a connector of an earlier Build with the same content.
 func (b *builder) earlier(id, sum string) *Connector {
 	for _, s := range b.opt.Previous {
-		k := s.Connectors[id]
+		k := s.inHand(id)
 		switch {
 		case k == nil || k.Sum != sum:
 		case k.groups.whole == !b.src.AsNeeded[id], k.groups.whole && b.opt.Pinned:
@@ -80,6 +80,14 @@ func (b *builder) earlier(id, sum string) *Connector {
 		}
 	}
 	return nil
+}
+
+// inHand returns a connector that was read and of which somebody has a part.
+func (s *Set) inHand(id string) *Connector {
+	if k, ok := s.Connectors[id]; ok {
+		return k
+	}
+	return s.unread.inHand(id)
 }
 
 // takeOver takes the flow of an earlier Build if it would come out the same.

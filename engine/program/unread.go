@@ -18,15 +18,36 @@ type unread struct {
 	read map[string]weak.Pointer[Connector]
 }
 
-// unread returns the connectors that were not needed.
-func (b *builder) unread() *unread {
+// leaveUnread returns the connectors that were not needed. What somebody asked
+// an earlier set for, and still has in hand, is read here, too.
+func (b *builder) leaveUnread() *unread {
 	u := &unread{files: map[string][]File{}, opt: Options{Pinned: b.opt.Pinned}, read: map[string]weak.Pointer[Connector]{}}
 	for _, id := range b.connectorIDs() {
 		if b.set.Connectors[id] == nil {
 			u.files[id] = b.src.Connectors[id]
+			if k := b.inHand(id); k != nil {
+				u.read[id] = weak.Make(k)
+			}
 		}
 	}
 	return u
+}
+
+// inHand returns a connector that nothing names in this workspace and that an
+// earlier set has read.
+func (b *builder) inHand(id string) *Connector {
+	if !slices.ContainsFunc(b.opt.Previous, func(s *Set) bool { return s.inHand(id) != nil }) {
+		return nil
+	}
+	return b.earlier(id, hashFiles(b.src.Connectors[id]))
+}
+
+// inHand returns a connector that was asked for and of which somebody has a
+// part.
+func (u *unread) inHand(id string) *Connector {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.read[id].Value()
 }
 
 // connectorIDs returns the ids of all connectors, in order, without those that
