@@ -70,3 +70,12 @@ func BenchmarkCompany(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkShippedAgain builds all that is shipped beside the set it made.
+func BenchmarkShippedAgain(b *testing.B) {
+	src := shipped(b)
+	opt := program.Options{Previous: []*program.Set{program.Build(src, program.Options{})}}
+	for b.Loop() {
+		program.Build(src, opt)
+	}
+}

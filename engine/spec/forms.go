@@ -18,3 +18,7 @@ var (
 	position       = regexp.MustCompile(`\[(\d+)\]`)
 	marks          = regexp.MustCompile(`\$\{\{\s*|\s*\}\}`)
 )
+
+// IsName reports whether a text may be a name of the language, such as the id
+// of a step.
+func IsName(text string) bool { return nameForm.MatchString(text) }
