@@ -18,7 +18,8 @@
 //     keeps its place.
 //   - journal: what happened in a run, and the state it folds into.
 //   - program: what will be executed: resolved, typed, immutable, hashed.
-//   - edit: changes to the text of files, such as the fixes of findings.
+//   - edit: changes to the text of files, such as the fixes of findings and
+//     another name for a step.
 //
 // These seven compute and nothing else: no I/O, no clock, no goroutine. Above
 // them stand the machines, one job each, which do not know each other:

@@ -57,7 +57,7 @@ func TestEveryCodeHasAPage(t *testing.T) {
 // TestExplained does what the pages say: the wrong example has findings of
 // that code and of no other, the right one has none.
 func TestExplained(t *testing.T) {
-	brought := map[string]*program.Connector{}
+	var brought []*program.Set
 	for _, c := range diag.Codes() {
 		t.Run(c.ID, func(t *testing.T) {
 			if c.Title == "" || strings.HasSuffix(c.Title, ".") {
@@ -77,7 +77,7 @@ func TestExplained(t *testing.T) {
 			if !ok {
 				t.Fatal("the page has no parts ## Wrong and ## Right")
 			}
-			found := findingsIn(t, brought, wrong)
+			found := findingsIn(t, &brought, wrong)
 			if len(found) == 0 {
 				t.Error("the wrong example has no findings")
 			}
@@ -86,7 +86,7 @@ func TestExplained(t *testing.T) {
 					t.Errorf("the wrong example has another finding: %v", f)
 				}
 			}
-			for _, f := range findingsIn(t, brought, right) {
+			for _, f := range findingsIn(t, &brought, right) {
 				t.Errorf("the right example has a finding: %v", f)
 			}
 		})
@@ -99,9 +99,9 @@ var fence = regexp.MustCompile("(?ms)(?:^`([^`\n]+)`:\n\n)?^```(\\w+)\n(.*?)^```
 // findingsIn returns the findings of a workspace of the files in the fenced
 // blocks: YAML, each named by its first line, and what cannot have such a
 // line, named above it; or those of a service's description, which has no name.
-// The connectors that Patchbay brings along are gathered in brought, so that
-// they are checked once.
-func findingsIn(t *testing.T, brought map[string]*program.Connector, text string) diag.List {
+// What they make is gathered in brought, so that the connectors that Patchbay
+// brings along are checked once.
+func findingsIn(t *testing.T, brought *[]*program.Set, text string) diag.List {
 	t.Helper()
 	dir := t.TempDir()
 	blocks := fence.FindAllStringSubmatch(text, -1)
@@ -135,11 +135,7 @@ func findingsIn(t *testing.T, brought map[string]*program.Connector, text string
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := program.Build(src, program.Options{Sandbox: !own, Reuse: brought})
-	for id, c := range set.Connectors {
-		if src.AsNeeded[id] {
-			brought[c.Sum] = c
-		}
-	}
+	set := program.Build(src, program.Options{Sandbox: !own, Previous: *brought})
+	*brought = append(*brought, set)
 	return set.Findings
 }

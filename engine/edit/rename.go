@@ -95,7 +95,7 @@ func (r *stepRename) build(src program.Sources, opt program.Options, step string
 
 // places returns where the old id stands, in the order of the file.
 func (r *stepRename) places(src program.Sources, before named) ([]diag.Pos, error) {
-	if err := r.sound(src, before.set); err != nil {
+	if err := r.sound(before.set); err != nil {
 		return nil, err
 	}
 	source := text(src, r.file)
@@ -134,7 +134,7 @@ func (r *stepRename) places(src program.Sources, before named) ([]diag.Pos, erro
 }
 
 // sound refuses a flow that there is not, or that has errors.
-func (r *stepRename) sound(src program.Sources, set *program.Set) error {
+func (r *stepRename) sound(set *program.Set) error {
 	if _, ok := set.Flows[r.flow]; ok {
 		return nil
 	}

@@ -238,6 +238,27 @@ func TestPreviousTakesOver(t *testing.T) {
 	}
 }
 
+// TestPreviousInHand asks for a connector that nothing names: while somebody
+// has it in hand, the sets after that one know it, too.
+func TestPreviousInHand(t *testing.T) {
+	src := depotWith("", "  - wait: 1s\n")
+	set := program.Build(src, program.Options{})
+	if len(set.Connectors) > 0 {
+		t.Fatalf("%d connectors are read, want none", len(set.Connectors))
+	}
+	first, ok := set.Connector("depot")
+	if !ok {
+		t.Fatal("there is no connector depot")
+	}
+	for range 3 {
+		set = program.Build(src, program.Options{Previous: []*program.Set{set}})
+	}
+	if again, _ := set.Connector("depot"); again != first {
+		t.Error("the connector was read again, want the one in hand")
+	}
+	runtime.KeepAlive(first)
+}
+
 // TestPreviousIsGivenBack builds each set beside the one before it: the first
 // is not kept, though its flows are.
 func TestPreviousIsGivenBack(t *testing.T) {
