@@ -241,7 +241,8 @@ func TestPreviousTakesOver(t *testing.T) {
 // TestPreviousInHand asks for a connector that nothing names: while somebody
 // has it in hand, the sets after that one know it, too.
 func TestPreviousInHand(t *testing.T) {
-	src := depotWith("", "  - wait: 1s\n")
+	src := depotWith("", "")
+	src.Flows = nil
 	set := program.Build(src, program.Options{})
 	if len(set.Connectors) > 0 {
 		t.Fatalf("%d connectors are read, want none", len(set.Connectors))
