@@ -3,7 +3,6 @@ package program_test
 import (
 	"fmt"
 	"maps"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -134,8 +133,7 @@ var townEdits = []struct{ name, file, from, to string }{
 	{"a connector added", "connectors/shopp/connector.yaml", "", "connector: 1\nid: shopp\nname: Shopp\napi: { base_url: https://example.com }\nconnection: { auth: { none: { type: none } } }\nactions: { get_order: { effect: read, request: GET /x } }\n"},
 }
 
-// edits returns the edits of a workspace: those above, and of each file of a
-// larger one the end cut off, its removal, and a line added.
+// edits returns the small workspace, and it after each of the edits above.
 func edits(t testing.TB) (from program.Sources, after map[string]program.Sources) {
 	t.Helper()
 	from, after = town(t), map[string]program.Sources{}
@@ -174,29 +172,32 @@ func TestPrevious(t *testing.T) {
 	}
 }
 
-// TestPreviousShipped does the same to each file of all that is shipped.
+// TestPreviousShipped does the same to the flows that are shipped, each edited
+// in one of several ways, and to connectors.
 func TestPreviousShipped(t *testing.T) {
 	src := shipped(t)
+	src.AsNeeded = map[string]bool{}
+	for id := range src.Connectors {
+		src.AsNeeded[id] = true
+	}
 	first := program.Build(src, program.Options{})
-	opt := program.Options{Previous: []*program.Set{first}}
 	try := func(name string, src program.Sources) {
 		again(t, name, src, program.Options{}, shape(program.Build(src, program.Options{})), first)
 	}
-	for _, f := range src.Flows {
-		try(f.Path+" removed", edited(src, f.Path, func(string) string { return "" }))
-		try(f.Path+" cut", edited(src, f.Path, func(text string) string { return text[:len(text)*2/3] }))
-		try(f.Path+" with a line", edited(src, f.Path, func(text string) string {
-			return strings.TrimSuffix(text, "\n") + "\n# more\n"
-		}))
-	}
-	used := slices.Sorted(maps.Keys(program.Build(src, opt).Connectors))
-	for _, id := range used[:min(len(used), 6)] {
-		file := src.Connectors[id][0].Path
-		for _, f := range src.Connectors[id] {
-			if path.Base(f.Path) == "connector.yaml" {
-				file = f.Path
-			}
+	for i, f := range src.Flows {
+		switch i % 3 {
+		case 0:
+			try(f.Path+" removed", edited(src, f.Path, func(string) string { return "" }))
+		case 1:
+			try(f.Path+" cut", edited(src, f.Path, func(text string) string { return text[:len(text)*2/3] }))
+		default:
+			try(f.Path+" with a line", edited(src, f.Path, func(text string) string {
+				return strings.TrimSuffix(text, "\n") + "\n# more\n"
+			}))
 		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(first.Connectors))[:2] {
+		file := "connectors/" + id + "/connector.yaml"
 		try(file+" cut", edited(src, file, func(text string) string { return text[:len(text)*2/3] }))
 		try(file+" renamed", edited(src, file, func(text string) string { return strings.Replace(text, "\nname: ", "\nname: New ", 1) }))
 	}
