@@ -47,6 +47,9 @@ type Options struct {
 	// PublicURL is the address under which vendors reach HooksListen. With ""
 	// none is asked to deliver there, but for the played ones of a sandbox.
 	PublicURL string
+	// ConsoleURL is the address under which people reach Listen, "" for
+	// http:// and Listen itself.
+	ConsoleURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
 	// Version is shown to people.
@@ -149,12 +152,12 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
 		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
 		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
-		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
+		PublicURL: func() string { return *e.publicURL.Load() }, ConsoleURL: e.opt.ConsoleURL, Token: e.token, Link: e.link, Logger: e.log,
 	})
 	e.runner = run.New(run.Options{
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
-		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Observe: e.observe, Logger: e.log,
+		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Link: e.link, Observe: e.observe, Logger: e.log,
 	})
 	return nil
 }
@@ -190,7 +193,7 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Logger: e.log,
+		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Logger: e.log,
 	}
 }
 
@@ -269,8 +272,14 @@ func request(c run.Call) call.Request {
 	}
 }
 
-func (e *Engine) runURL(id int64) string {
-	return "http://" + e.opt.Listen + "/runs/" + strconv.FormatInt(id, 10)
+func (e *Engine) runURL(id int64) string { return e.consoleURL() + "/runs/" + strconv.FormatInt(id, 10) }
+
+// consoleURL is the address under which people reach the console.
+func (e *Engine) consoleURL() string {
+	if e.opt.ConsoleURL != "" {
+		return e.opt.ConsoleURL
+	}
+	return "http://" + e.opt.Listen
 }
 
 // starting puts the parts together and does the work while the store's writer

@@ -56,6 +56,12 @@ type Options struct {
 	Dir, Version string
 	// PublicURL is the address under which vendors reach the other listener.
 	PublicURL func() string
+	// ConsoleURL is the address under which people reach this one, "" where
+	// nothing stands in between.
+	ConsoleURL string
+	// Link returns the address at which an approve step is answered; nobody
+	// can guess it.
+	Link func(run int64, path string) string
 	// Token lets in who gives it; with "" nobody is let in.
 	Token  string
 	Logger *slog.Logger

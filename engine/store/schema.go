@@ -8,7 +8,7 @@ import (
 // migrations returns the scripts of which the ith brings a database from version
 // i (PRAGMA user_version) to i+1. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2, format3} }
+func migrations() []string { return []string{format1, format2, format3, format4} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -106,6 +106,27 @@ create table account (
 	primary key (connection, id)
 ) strict, without rowid;
 create index run_connection on run (connection, id) where connection <> '';
+`
+
+// format4 writes down which runs wait for an event or a person, and what they
+// are offered.
+const format4 = `
+-- What can be waited for: events of a trigger through a connection that have a
+-- key at a path (json; '' for all events). '' for trigger and connection is a person.
+create table point (
+	id integer primary key, definition text not null, trigger text not null, connection text not null, at text not null
+) strict;
+create unique index point_of on point (trigger, connection, at, definition);
+create table wait (
+	run integer not null, path text not null, point integer not null, key text not null,
+	primary key (run, path)
+) strict, without rowid;
+create index wait_key on wait (point, key, run);
+create table offer (
+	id integer primary key autoincrement,
+	run integer not null, path text not null, event integer not null
+) strict;
+create index offer_run on offer (run);
 `
 
 // migrate brings the database to the newest version, and refuses one that is

@@ -13,6 +13,8 @@
 //	event      the journals: one row an append, with its events one a line
 //	payload    events that started runs, inputs and outputs; shared by `uses` runs
 //	seen       (flow, trigger, connection, event id) → run; outlives the run
+//	wait, point   which steps wait for an event or a person, and for which
+//	offer      events and answers that waiting steps are to look at
 //	cursor     how far polls and schedules have come
 //	tally      how many runs a flow has in each status
 //	definition, published   what runs execute, and which version is live

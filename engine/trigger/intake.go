@@ -63,6 +63,9 @@ type Intake struct {
 	// Cursor returns how far a schedule, a poll or a watch for failures has
 	// come, false if it has never begun.
 	Cursor func(ctx context.Context, flow, trigger, connection string) (any, bool, error)
+	// Awaited returns the triggers that runs wait for, beside those that flows
+	// of Live name; nil for none.
+	Awaited func(ctx context.Context) ([]*program.Trigger, error)
 	// Fields returns the fields of a connection that are no secrets, those
 	// that a sign-in filled among them; nil means those of its file.
 	Fields func(ctx context.Context, conn *program.Connection) map[string]any
