@@ -3,31 +3,30 @@ package engine
 import (
 	"context"
 	"net/url"
-	"slices"
 	"strconv"
 
-	"patchbay/engine/program"
+	"patchbay/engine/trigger"
 )
 
-// awaited returns the triggers that runs wait for, as the versions they began
-// with know them. A version that cannot be loaded any more waits in vain, and
-// its run says so when its time is over.
-func (e *Engine) awaited(ctx context.Context) ([]*program.Trigger, error) {
+// awaited returns what runs wait for, as the versions they began with know it. A
+// run whose version cannot be loaded any more waits in vain, and says so when its
+// time is over.
+func (e *Engine) awaited(ctx context.Context) ([]trigger.Awaited, error) {
 	waits, err := e.store.Awaited(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []*program.Trigger
+	var all []trigger.Awaited
 	for _, w := range waits {
 		flow, err := e.catalog.Definition(ctx, w.Definition)
 		if err != nil {
 			e.log.Warn("load a version that waits for an event", "definition", w.Definition, "trigger", w.Trigger, "error", err)
 			continue
 		}
-		for _, t := range flow.Awaited {
-			known := slices.ContainsFunc(all, func(k *program.Trigger) bool { return k.ID == t.ID })
-			if t.ID == w.Trigger && !known {
-				all = append(all, t)
+		for _, s := range flow.Awaiting {
+			if s.WaitFor.Event.ID == w.Trigger {
+				all = append(all, trigger.Awaited{Trigger: s.WaitFor.Event, Connection: w.Connection, Step: flow.ID + "/" + s.Path})
+				break
 			}
 		}
 	}

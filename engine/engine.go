@@ -272,7 +272,9 @@ func request(c run.Call) call.Request {
 	}
 }
 
-func (e *Engine) runURL(id int64) string { return e.consoleURL() + "/runs/" + strconv.FormatInt(id, 10) }
+func (e *Engine) runURL(id int64) string {
+	return e.consoleURL() + "/runs/" + strconv.FormatInt(id, 10)
+}
 
 // consoleURL is the address under which people reach the console.
 func (e *Engine) consoleURL() string {

@@ -195,8 +195,7 @@ type Waiter struct {
 
 // Awaited is a trigger that runs of a version of a flow wait for.
 type Awaited struct {
-	Definition string
-	Trigger    string
+	Definition, Trigger, Connection string
 }
 
 // AnsweredError says that a person answered the question before; Answer is

@@ -34,8 +34,9 @@ type Flow struct {
 	// Links are the places of its approve steps by their ids, as far as they
 	// are known before the step begins: not those inside a loop.
 	Links map[string]string
-	// Awaited are the triggers that steps of the flow wait for.
-	Awaited []*Trigger
+	// Awaiting are its steps, and those of the flows it calls, that wait for an
+	// event.
+	Awaiting []*Step
 	// Calls are the flows it calls, by id, at the version it was checked with.
 	Calls map[string]*Flow
 }

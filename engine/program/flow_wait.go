@@ -33,6 +33,8 @@ func (c *flowCheck) waitFor(w *spec.WaitFor, made *Step, scope *stepScope) {
 	}
 	c.outdated(w.Trigger, trigger.ID, trigger.Deprecated)
 	c.objectTemplate(at, w.With, scope.scope(), (&Action{ID: trigger.ID, Input: trigger.Input}).InputType(), "input")
+	c.outdatedInputs(w.With, trigger.Input)
+	c.accountNeeded(w.Trigger, use, trigger.ID, trigger.worksIn)
 	event := trigger.Output.Whole()
 	made.Use, made.Output = use, event
 	if optionally {
@@ -44,7 +46,7 @@ func (c *flowCheck) waitFor(w *spec.WaitFor, made *Step, scope *stepScope) {
 	}
 	c.decided(w.Match, made.WaitFor.Match)
 	made.WaitFor.key()
-	c.await(trigger)
+	c.made.Awaiting = append(c.made.Awaiting, made)
 }
 
 // key finds in the condition what an event must bear to be worth a look.
@@ -69,19 +71,12 @@ func (c *flowCheck) awaited(t spec.Text) (*Use, *Trigger) {
 	case !ok:
 		c.noTrigger(t, use, name)
 		return nil, nil
-	case trigger.Poll != nil:
+	case !trigger.Webhook:
 		c.hinted(t, "F241", "a flow of its own with this trigger can write what it finds to a table, or wait: can stand before an action that looks",
 			"%s is not delivered by the service but asked for regularly, and a step cannot wait for it", trigger.ID)
 		return nil, nil
 	}
 	return use, trigger
-}
-
-// await notes a trigger that the flow, or one it calls, waits for.
-func (c *flowCheck) await(t *Trigger) {
-	if !slices.ContainsFunc(c.made.Awaited, func(known *Trigger) bool { return known.ID == t.ID }) {
-		c.made.Awaited = append(c.made.Awaited, t)
-	}
 }
 
 // The fields of an answer beside those of the form.

@@ -236,9 +236,9 @@ func (s *Store) Offers(ctx context.Context, run int64) ([]journal.Offered, error
 // flow that does. It costs nothing for each run.
 func (s *Store) Awaited(ctx context.Context) ([]journal.Awaited, error) {
 	var all []journal.Awaited
-	err := s.queries.each(ctx, `select distinct definition, trigger from point where trigger <> ''`, nil, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, `select distinct definition, trigger, connection from point where trigger <> ''`, nil, func(rows *sql.Rows) error {
 		var a journal.Awaited
-		err := rows.Scan(&a.Definition, &a.Trigger)
+		err := rows.Scan(&a.Definition, &a.Trigger, &a.Connection)
 		all = append(all, a)
 		return err
 	})

@@ -22,7 +22,7 @@ type Address struct {
 	// says that, and for the webhook of a flow.
 	Connection string
 	// Triggers are those that fire here, as "flow/trigger id", sorted; the steps
-	// that wait for an event are among them, as "flow/path of the step".
+	// that wait for an event are among them, as "flow/step".
 	Triggers []string
 }
 
@@ -215,9 +215,10 @@ func triggersOf(set *program.Set, connections ...*program.Connection) []string {
 				names = append(names, flow.ID+"/"+t.ID)
 			}
 		}
-		for path, step := range flow.Waiting() {
-			if slices.ContainsFunc(connections, func(c *program.Connection) bool { return waits(step, c) }) {
-				names = append(names, flow.ID+"/"+path)
+		for _, s := range flow.Awaiting {
+			a := Awaited{Trigger: s.WaitFor.Event, Use: s.Use}
+			if slices.ContainsFunc(connections, a.comesThrough) {
+				names = append(names, flow.ID+"/"+s.Path)
 			}
 		}
 	}

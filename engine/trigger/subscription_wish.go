@@ -41,8 +41,12 @@ func subscribes(c *program.Connection) *program.Subscribe {
 
 // wishes returns what the enabled flows need, by connection and in the order
 // of events.
-func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string][]*wish {
+func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) (map[string][]*wish, error) {
 	all := map[string][]*wish{}
+	awaited, err := s.opt.awaited(ctx, set)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
 		conn := set.Connections[name]
 		sub := subscribes(conn)
@@ -50,21 +54,32 @@ func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string
 			continue
 		}
 		bySlot := map[slot]*wish{}
+		want := func(t *program.Trigger, who string) *wish {
+			at := slotOf(sub, name, t.Event)
+			if bySlot[at] == nil {
+				bySlot[at] = &wish{slot: at, conn: conn}
+			}
+			w := bySlot[at]
+			if !slices.Contains(w.events, t.Event) {
+				w.events = append(w.events, t.Event)
+			}
+			if !slices.Contains(w.triggers, who) {
+				w.triggers = append(w.triggers, who)
+			}
+			return w
+		}
 		for _, flow := range flowsOf(set) {
 			for _, t := range flow.Triggers {
 				if !listens(t, conn) || t.Event.Event == "" {
 					continue
 				}
-				at := slotOf(sub, name, t.Event.Event)
-				if bySlot[at] == nil {
-					bySlot[at] = &wish{slot: at, conn: conn}
-				}
-				w := bySlot[at]
-				if !slices.Contains(w.events, t.Event.Event) {
-					w.events = append(w.events, t.Event.Event)
-				}
-				w.triggers = append(w.triggers, flow.ID+"/"+t.ID)
+				w := want(t.Event, flow.ID+"/"+t.ID)
 				w.caught = w.caught || t.Event.Poll != nil
+			}
+		}
+		for _, a := range awaited {
+			if a.comesThrough(conn) && a.Trigger.Event != "" {
+				want(a.Trigger, a.Step)
 			}
 		}
 		for _, w := range bySlot {
@@ -74,7 +89,7 @@ func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string
 		}
 		slices.SortFunc(all[name], func(a, b *wish) int { return strings.Compare(a.event, b.event) })
 	}
-	return all
+	return all, nil
 }
 
 func slotOf(sub *program.Subscribe, connection, event string) slot {
