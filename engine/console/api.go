@@ -15,6 +15,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/runs/{id}/events", c.events)
 	api.HandleFunc("POST /api/v1/runs/{id}/cancel", c.cancel)
 	api.HandleFunc("POST /api/v1/runs/{id}/answer", c.settle)
+	api.HandleFunc("POST /api/v1/runs/{id}/approve", c.approve)
 	api.HandleFunc("POST /api/v1/runs/{id}/retry", c.retry)
 	api.HandleFunc("GET /api/v1/operations", c.operations)
 	api.HandleFunc("POST /api/v1/call", c.call)

@@ -8,7 +8,8 @@
 // their webhooks and the OAuth callback have a listener of their own.
 //
 // The pages are written by the server from the same forms: / shows what is
-// live, /runs the runs, /runs/{id} what happened in one, /tables/{name} rows.
+// live, and what it asks people, /runs the runs, /runs/{id} what happened in one, /tables/{name} rows,
+// /approve/{id}/… a question to somebody who has its link and no token.
 // A script under /assets/ keeps them fresh in place; without it they reload.
 package console
 
@@ -110,6 +111,9 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", c.ready)
 	mux.HandleFunc("GET /assets/{name}", asset)
+	// Who has the link need not have the token.
+	mux.HandleFunc("GET /approve/{id}/{secret}", c.approvalPage)
+	mux.HandleFunc("POST /approve/{id}/{secret}", c.approvalGiven)
 	mux.Handle("/", c.guarded(pages))
 	return mux
 }

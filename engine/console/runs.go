@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -131,14 +132,21 @@ func (c *Console) run(w http.ResponseWriter, r *http.Request) {
 		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, newWholeRun(run, events))
+	whole, err := c.wholeRun(r.Context(), run, events)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, whole)
 }
 
-// newWholeRun returns a run with all that is known of it.
-func newWholeRun(run journal.Run, events []journal.Event) Run {
+// wholeRun returns a run with all that is known of it.
+func (c *Console) wholeRun(ctx context.Context, run journal.Run, events []journal.Event) (Run, error) {
 	out := newRun(run)
 	out.Output, out.Event, out.Inputs, out.Journal = run.Output, run.Event, run.Inputs, events
-	return out
+	var err error
+	out.Asks, err = c.asked(ctx, run, events)
+	return out, err
 }
 
 func (c *Console) cancel(w http.ResponseWriter, r *http.Request) {

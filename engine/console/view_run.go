@@ -34,6 +34,26 @@ type Run struct {
 	Event   any             `json:"event,omitempty"` // what the trigger brought
 	Inputs  map[string]any  `json:"inputs,omitempty"`
 	Journal []journal.Event `json:"journal,omitempty"`
+	Asks    []Question      `json:"asks,omitempty"` // approvals it waits for
+}
+
+// Question is an approve step that waits for a person.
+type Question struct {
+	Path  string    `json:"path"`           // of the step
+	Name  string    `json:"name,omitempty"` // of the step
+	By    []string  `json:"by"`             // who may answer; empty for anybody
+	Form  []Input   `json:"form"`           // what the person fills in
+	Until time.Time `json:"until"`          // then it counts as not approved
+	Link  string    `json:"link"`           // the page on which it is answered, without the token
+}
+
+// ApproveRequest answers an approve step, POST /api/v1/runs/{id}/approve. The
+// answer is a SettleAnswer.
+type ApproveRequest struct {
+	Path     string         `json:"path"`     // of the step; "" for the only one that waits
+	Approved *bool          `json:"approved"` // must be given
+	By       string         `json:"by"`       // who answers
+	Form     map[string]any `json:"form"`     // who does not approve need not fill it in
 }
 
 func newRun(r journal.Run) Run {

@@ -274,7 +274,7 @@ func (x *execution) finish(ctx context.Context, f *frame, e *end) error {
 			Kind: journal.Ended, Status: journal.FailedStatus, Text: sentence(e.failure), Failure: e.failure,
 		})
 	case suspended:
-		return x.release(ctx, journal.WaitingStatus, e.until, "")
+		return x.release(ctx, journal.WaitingStatus, e.until, e.reason)
 	case unsettled:
 		return x.release(ctx, journal.OutcomeUnknown, time.Time{}, e.reason)
 	default:

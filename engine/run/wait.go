@@ -39,7 +39,7 @@ func (x *execution) waitFor(ctx context.Context, s *program.Step, f *frame, path
 		x.looked(o.ID)
 	}
 	if time.Now().Before(past.NotBefore) {
-		return &end{kind: suspended, until: past.NotBefore}
+		return waiting(past.NotBefore, past.Awaits)
 	}
 	x.over(path)
 	if w.Optional {
@@ -83,7 +83,7 @@ func (x *execution) approve(ctx context.Context, s *program.Step, f *frame, path
 	case len(offers[path]) > 0:
 		answer = offers[path][0].Event
 	case time.Now().Before(past.NotBefore):
-		return &end{kind: suspended, until: past.NotBefore}
+		return waiting(past.NotBefore, past.Awaits)
 	default:
 		answer = s.Approve.Unanswered(past.NotBefore)
 	}
@@ -113,7 +113,12 @@ func (x *execution) beginWait(ctx context.Context, s *program.Step, a journal.Aw
 	if err := x.appendLocked(ctx, journal.Progress{Status: journal.Running}); err != nil {
 		return abort(err)
 	}
-	return &end{kind: suspended, until: until}
+	return waiting(until, what)
+}
+
+// waiting ends a walk until then, or until what is waited for happens.
+func waiting(until time.Time, what string) *end {
+	return &end{kind: suspended, until: until, reason: "waits for " + what}
 }
 
 // over ends a wait. It is called when the outcome of the step is recorded: on

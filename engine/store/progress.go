@@ -201,8 +201,8 @@ func (t *tx) pause(r *standing, c *change) error {
 		wake = sql.NullInt64{Int64: c.at, Valid: true}
 	}
 	t.claimable = t.claimable || wake.Valid
-	return t.exec(`update run set appended = ?, status = ?, due = ?, nudged = 0, wake = ? where id = ?`,
-		r.appended, string(c.status), c.due, wake, r.id)
+	return t.exec(`update run set appended = ?, status = ?, reason = ?, due = ?, nudged = 0, wake = ? where id = ?`,
+		r.appended, string(c.status), c.reason, c.due, wake, r.id)
 }
 
 // end ends the run, lets the next one of its queue go and wakes the one that
