@@ -44,6 +44,9 @@ func (a *app) engine(ctx context.Context, use func(ctx context.Context, c *clien
 	if opt.PublicURL == "" {
 		opt.PublicURL = "http://" + defaultHooksListen // where `serve` is reached unless it is told otherwise
 	}
+	if opt.ConsoleURL == "" {
+		opt.ConsoleURL = "http://" + defaultListen // as above
+	}
 	e, err := engine.Open(ctx, opt)
 	var locked *store.LockedError
 	switch {

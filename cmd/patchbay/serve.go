@@ -26,8 +26,8 @@ const (
 
 // serveFlags are the flags of `serve`.
 type serveFlags struct {
-	listen, hooksListen string
-	allowPrivate        bool
+	listen, hooksListen, consoleURL string
+	allowPrivate                    bool
 }
 
 func newServe(a *app) *cobra.Command {
@@ -54,6 +54,7 @@ services that take subscriptions by calls are told it, for the events the flows 
 	c.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` for people: console and API")
 	c.Flags().StringVar(&f.hooksListen, "hooks-listen", defaultHooksListen, "the `address` for services: webhooks and sign-in")
 	a.publicFlag(c)
+	c.Flags().StringVar(&f.consoleURL, "console-url", "", "the `URL` under which people reach --listen, for the links in messages")
 	c.Flags().BoolVar(&f.allowPrivate, "allow-private", false, "let http.* actions reach this machine and private networks")
 	a.sandboxFlag(c)
 	return c
@@ -68,6 +69,10 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 		return err
 	}
 	opt.Listen, opt.HooksListen, opt.AllowPrivate = f.listen, f.hooksListen, f.allowPrivate
+	if f.consoleURL != "" && !strings.HasPrefix(f.consoleURL, "https://") && !strings.HasPrefix(f.consoleURL, "http://") {
+		return usagef("write it whole: --console-url https://patchbay.example.com", "--console-url %s is no address", f.consoleURL)
+	}
+	opt.ConsoleURL = strings.TrimSuffix(f.consoleURL, "/")
 	says := newBulletin(a.Stdout)
 	opt.Reloaded, opt.Ended = says.reloaded, says.ended
 	e, err := engine.Open(ctx, opt)

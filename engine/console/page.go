@@ -48,7 +48,7 @@ type overviewData struct {
 	Tables   []Table
 
 	Subscriptions []Subscription
-	Inbox    []inboxEntry
+	Inbox         []inboxEntry
 }
 
 // inboxEntry is a run that goes on only once a person has answered.
