@@ -245,6 +245,12 @@ func (s *Store) Awaited(ctx context.Context) ([]journal.Awaited, error) {
 	return all, wrap(err, "look for what is waited for")
 }
 
+// askedSteps finds the steps that wait for a person and were not answered.
+const askedSteps = `select run, path from wait
+	where point = (select id from point where trigger = '' and connection = '' and at = '' and definition = '') and key = ''
+	and not exists (select 1 from offer where offer.run = wait.run and offer.path = wait.path)
+	order by run desc limit ?`
+
 // Asked returns the steps that wait for a person and were not answered yet, the
 // latest runs first, at most so many.
 func (s *Store) Asked(ctx context.Context, limit int) ([]journal.Waiter, error) {
@@ -254,10 +260,7 @@ func (s *Store) Asked(ctx context.Context, limit int) ([]journal.Waiter, error) 
 	}
 	var places []place
 	var ids []int64
-	err := s.queries.each(ctx, `select run, path from point join wait on wait.point = point.id
-		where trigger = '' and connection = '' and at = '' and key = ''
-		and not exists (select 1 from offer where offer.run = wait.run and offer.path = wait.path)
-		order by run desc, path limit ?`, []any{limit}, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, askedSteps, []any{limit}, func(rows *sql.Rows) error {
 		var p place
 		err := rows.Scan(&p.run, &p.path)
 		places, ids = append(places, p), append(ids, p.run)
