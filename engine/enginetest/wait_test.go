@@ -228,3 +228,76 @@ func (v *visitors) ask(method, path string, in, out any) int {
 	}
 	return res.StatusCode
 }
+
+// TestWaitOutlives edits the flow of a run that waits, so that nothing that is
+// live has to do with the event any more, and restarts the engine: the event
+// still has its address, and wakes the run on the version it began with. One
+// event wakes all runs that it is meant for, and those only.
+func TestWaitOutlives(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	dir := waitingWorkspace(t, l.url)
+	flow := func(steps string) {
+		write(t, dir, "flows/waiter.yaml", `flow: 1
+triggers: [{ on_demand: {} }]
+inputs: { order: { type: string } }
+steps:
+`+steps)
+	}
+	flow(`  - id: paid
+    wait_for: { trigger: ledger.placed, match: arriving.order == inputs.order, timeout: 1h }
+  - id: after
+    wait_for: { trigger: ledger.placed, match: arriving.lines == [inputs.order], timeout: 1h }
+output: ${{ steps.paid?.sku }} ${{ steps.after?.sku }}
+`)
+	c := serve(t, options(dir, t.Output()))
+	begin := func(order string) int64 {
+		t.Helper()
+		var started console.StartAnswer
+		if code := c.api(http.MethodPost, "/flows/waiter/runs", map[string]any{"inputs": map[string]any{"order": order}}, &started); code != http.StatusAccepted {
+			t.Fatalf("start = %d", code)
+		}
+		await(t, "run waits", func() bool { return c.run(started.Run).Reason == "waits for ledger.placed" })
+		return started.Run
+	}
+	first, second, other := begin("a"), begin("a"), begin("b")
+	var before, now console.Flow
+	c.api(http.MethodGet, "/flows/waiter", nil, &before)
+	flow("  - stop: nothing to wait for\n")
+	await(t, "the edit is live", func() bool {
+		c.api(http.MethodGet, "/flows/waiter", nil, &now)
+		return now.Hash != before.Hash
+	})
+	c.stop()
+	c = serve(t, options(dir, t.Output()))
+	deliver := func(id, order, sku string, lines ...string) {
+		t.Helper()
+		if code, text, err := post(t.Context(), placedFor(c.hook("ledger"), id, order, sku, lines)); code != http.StatusOK {
+			t.Fatalf("deliver %s = %d %s, %v", id, code, text, err)
+		}
+	}
+	deliver("e1", "a", "tea", "a")
+	for _, run := range []int64{first, second} {
+		await(t, "the run waits once more", func() bool {
+			r := c.run(run)
+			done := 0
+			for _, e := range r.Journal {
+				if e.Kind == journal.Done && e.Path == "paid" {
+					done++
+				}
+			}
+			return done == 1 && r.Status == journal.WaitingStatus
+		})
+	}
+	// The same event once more is not the next one.
+	deliver("e1", "a", "tea", "a")
+	deliver("e2", "c", "milk", "a")
+	for _, run := range []int64{first, second} {
+		if r := c.atRest(run); r.Status != journal.Succeeded || r.Output != "tea milk" {
+			t.Errorf("run %d = %s %v, want succeeded with both events\n%s", run, r.Status, r.Output, trace(r))
+		}
+	}
+	if r := c.run(other); r.Status != journal.WaitingStatus || len(r.Journal) != 3 {
+		t.Errorf("run %d of another order = %s, want that it still waits\n%s", other, r.Status, trace(r))
+	}
+}
