@@ -247,8 +247,8 @@ steps:
 	flow(`  - id: paid
     wait_for: { trigger: ledger.placed, match: arriving.order == inputs.order, timeout: 1h }
   - id: after
-    wait_for: { trigger: ledger.placed, match: arriving.lines == [inputs.order], timeout: 1h }
-output: ${{ steps.paid?.sku }} ${{ steps.after?.sku }}
+    wait_for: { trigger: ledger.placed, match: inputs.order in arriving.lines, timeout: 1h }
+output: ${{ steps.paid?.sku ?? "" }} ${{ steps.after?.sku ?? "" }}
 `)
 	c := serve(t, options(dir, t.Output()))
 	begin := func(order string) int64 {
