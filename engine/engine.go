@@ -157,7 +157,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.runner = run.New(run.Options{
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
-		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Link: e.link, Observe: e.observe, Logger: e.log,
+		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Observe: e.observe, Logger: e.log,
 	})
 	return nil
 }

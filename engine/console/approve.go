@@ -95,7 +95,7 @@ func (c *Console) give(ctx context.Context, a *approval, yes bool, by string, fo
 	}
 	given, err := a.step.Approve.Answer(yes, by, time.Now(), form)
 	if err != nil {
-		return &refusal{http.StatusUnprocessableEntity, err.Error(), ""}, nil
+		return &refusal{http.StatusUnprocessableEntity, err.Error(), ""}, nil //nolint:nilerr // what is wrong is told to who answered
 	}
 	err = c.opt.Store.Answer(ctx, a.run.ID, a.path, given)
 	var earlier *journal.AnsweredError

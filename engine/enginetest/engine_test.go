@@ -284,7 +284,9 @@ func post(ctx context.Context, d delivery) (int, string, error) {
 }
 
 // placed returns the delivery of an order, signed as the ledger signs.
-func placed(url, id, order string, lines []string) delivery { return placedFor(url, id, order, "tea", lines) }
+func placed(url, id, order string, lines []string) delivery {
+	return placedFor(url, id, order, "tea", lines)
+}
 
 func placedFor(url, id, order, sku string, lines []string) delivery {
 	body, _ := json.Marshal(map[string]any{"id": id, "type": "placed", "order": order, "sku": sku, "lines": lines})

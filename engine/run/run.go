@@ -38,8 +38,6 @@ type Store interface {
 	// Extend renews leases until that time and returns the runs whose lease
 	// is gone.
 	Extend(ctx context.Context, leases []journal.Lease, until time.Time) ([]int64, error)
-	// Offers returns what the waiting steps of a run are to look at.
-	Offers(ctx context.Context, run int64) ([]journal.Offered, error)
 	// NextDue returns when the next waiting run is due; false if none waits.
 	NextDue(ctx context.Context) (time.Time, bool, error)
 }
@@ -75,6 +73,8 @@ type Options struct {
 	Prepare func(ctx context.Context, c Call) (*journal.Exchange, error)
 	// URL returns the address of a run's page.
 	URL func(run int64) string
+	// Offers returns what the waiting steps of a run are to look at.
+	Offers func(ctx context.Context, run int64) ([]journal.Offered, error)
 	// Link returns the address at which a person answers an approve step.
 	Link func(run int64, path string) string
 	// Observe is told of each event as it happens, before it is on disk.

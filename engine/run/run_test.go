@@ -257,6 +257,7 @@ func (b *bench) runner() *run.Runner {
 			return &journal.Exchange{Method: c.Action.Method, URL: c.Action.Path}, nil
 		},
 		URL:    func(id int64) string { return fmt.Sprintf("http://console/runs/%d", id) },
+		Offers: b.store.Offers,
 		Link:   func(id int64, path string) string { return fmt.Sprintf("http://console/approve/%d?step=%s", id, path) },
 		Logger: slog.New(slog.DiscardHandler),
 	})

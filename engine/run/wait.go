@@ -138,7 +138,7 @@ func (x *execution) looked(offer int64) {
 
 // offers returns what the waiting steps of a run are to look at, by their paths.
 func (r *Runner) offers(ctx context.Context, run int64) (map[string][]journal.Offered, error) {
-	all, err := r.opt.Store.Offers(ctx, run)
+	all, err := r.opt.Offers(ctx, run)
 	byPath := map[string][]journal.Offered{}
 	for _, o := range all {
 		byPath[o.Path] = append(byPath[o.Path], o)
