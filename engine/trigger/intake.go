@@ -23,6 +23,7 @@
 //	           verify.go      who sent it
 //	           age.go         and when
 //	           event.go       the arrivals it becomes
+//	           offer.go       the one for runs that wait for it
 //	           account.go     which accounts of a sign-in come and go
 //	Schedules  schedule.go    which ticks are due, and which were missed
 //	           tick.go        when the next one is, through summer and winter time
