@@ -153,7 +153,7 @@ type Stats struct {
 // Stats returns how much the store holds.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	var st Stats
-	for _, name := range []string{"patchbay.db", "patchbay.db-wal"} {
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
 		info, err := os.Stat(filepath.Join(s.dir, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return Stats{}, fmt.Errorf("measure the store: %w", err)
