@@ -144,7 +144,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
 		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
-		Backup: e.Backup, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
+		Backup: e.Backup, Examine: e.examineServing, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
 	})
 	e.runner = run.New(run.Options{

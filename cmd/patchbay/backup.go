@@ -56,21 +56,19 @@ func (a *app) backup(ctx context.Context, file string, f backupFlags) error {
 	if err != nil {
 		return err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(file), ".patchbay-backup-*")
-	if err != nil {
-		return usagef("", "%s cannot be written: %v", file, errors.Unwrap(err))
-	}
-	defer os.Remove(draft.Name()) //nolint:errcheck // it has its own name where all went well
-	err = errors.Join(a.copyData(ctx, opt, f.withKey, draft), draft.Sync(), draft.Close())
+	var about store.About
+	err = writeWhole(file, func(draft *os.File) error {
+		if err := a.copyData(ctx, opt, f.withKey, draft); err != nil {
+			return err
+		}
+		var err error
+		if about, err = store.Inspect(ctx, draft.Name()); err != nil {
+			return fmt.Errorf("check the backup: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	about, err := store.Inspect(ctx, draft.Name())
-	if err != nil {
-		return fmt.Errorf("check the backup: %w", err)
-	}
-	if err := os.Rename(draft.Name(), file); err != nil {
-		return fmt.Errorf("name the backup: %w", err)
 	}
 	a.printBackup(file, about)
 	return nil

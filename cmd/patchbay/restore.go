@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,7 @@ func (a *app) restore(ctx context.Context, file string, force bool) error {
 func (a *app) printRestored(opt engine.Options, r engine.Restored) {
 	fmt.Fprintf(a.Stdout, "restored into %s: the backup of %s\n  %s\n", opt.Data, r.Facts[engine.BackupMade], contents(r.About))
 	if r.Aside != "" {
-		fmt.Fprintf(a.Stdout, "  the database before is kept as %s\n", r.Aside)
+		fmt.Fprintf(a.Stdout, "  the database before is kept as %s\n", filepath.Join(opt.Data, filepath.Base(r.Aside)))
 	}
 	if r.KeyAside != "" {
 		fmt.Fprintf(a.Stdout, "  the key before is kept as %s\n", r.KeyAside)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +24,11 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, out)
+}
+
+// Connections returns the connections and how each stands, without a call.
+func (c *Console) Connections(ctx context.Context) ([]Connection, error) {
+	return c.allConnections((&http.Request{}).WithContext(ctx), false)
 }
 
 func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, error) {

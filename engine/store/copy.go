@@ -248,6 +248,9 @@ func restore(ctx context.Context, dir, file string, replace bool, now time.Time)
 			return "", ErrNotEmpty
 		}
 		aside = AsideName(now)
+		if _, err := os.Lstat(path + "." + aside); err == nil {
+			return "", fmt.Errorf("%s.%s is there already: try again in a second", path, aside)
+		}
 	}
 	draft := filepath.Join(dir, draftFile)
 	if err := errors.Join(removeOld(draft), copyFile(file, draft)); err != nil {
