@@ -49,6 +49,8 @@ type Options struct {
 	PublicURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
+	// Keep says how much history Serve keeps; the zero Keep keeps all.
+	Keep Keep
 	// Version is shown to people.
 	Version string
 	// Env looks up an environment variable; nil sees none.
