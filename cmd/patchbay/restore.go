@@ -24,7 +24,8 @@ func newRestore(a *app) *cobra.Command {
 
 Runs that had not ended at the time of the backup go on from there with the next serve. Events since the backup may come
 again (polls look from where they stood; steps done since are done again) or be missing (webhooks that were acknowledged
-since).`,
+since). Runs that begin after a restore get numbers that are a million higher: services remember requests by the numbers
+of runs, those since the backup too.`,
 		Example: `  patchbay restore patchbay.backup
   patchbay restore --force /backups/patchbay.backup`,
 		Args: exactly("FILE", "`patchbay backup` writes one"),
