@@ -143,12 +143,9 @@ func sinceWhen(text string, now time.Time) (time.Time, error) {
 // in memory.
 func exportRuns(ctx context.Context, c *client, q url.Values, format string, w io.Writer) error {
 	out := bufio.NewWriter(w)
-	write := jsonLines(out)
+	write, flush := jsonLines(out), out.Flush
 	if format == "csv" {
-		write = csvLines(out)
-	}
-	if err := write(nil); err != nil {
-		return err
+		write, flush = csvLines(w)
 	}
 	for {
 		var page []console.Run
@@ -161,7 +158,7 @@ func exportRuns(ctx context.Context, c *client, q url.Values, format string, w i
 			}
 		}
 		if strconv.Itoa(len(page)) != q.Get("limit") {
-			return out.Flush()
+			return flush()
 		}
 		q.Set("before", strconv.FormatInt(page[len(page)-1].ID, 10))
 	}
@@ -180,19 +177,21 @@ func jsonLines(out io.Writer) func([]exportLine) error {
 	}
 }
 
-// csvLines returns what writes lines as CSV, with a head above the first.
-func csvLines(out io.Writer) func([]exportLine) error {
+// csvLines returns what writes lines as CSV, below a head, and what is called
+// behind the last one.
+func csvLines(out io.Writer) (write func([]exportLine) error, flush func() error) {
 	w := csv.NewWriter(out)
-	head := true
-	return func(lines []exportLine) error {
-		if head {
-			names, _ := columns()
-			_ = w.Write(names) // Flush tells
-			head = false
-		}
+	names, _ := columns()
+	_ = w.Write(names) // flush tells
+	write = func(lines []exportLine) error {
 		for i := range lines {
-			_ = w.Write(lines[i].cells())
+			if err := w.Write(lines[i].cells()); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	return write, func() error {
 		w.Flush()
 		return w.Error()
 	}
