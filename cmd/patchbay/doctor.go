@@ -76,7 +76,7 @@ func examine(ctx context.Context, opt engine.Options, fix bool) (console.Health,
 	if err != nil {
 		return console.Health{Data: opt.Data, Notes: []console.Problem{}, Problems: []console.Problem{
 			{Code: "unusable", Where: opt.Data, What: "cannot be used: " + err.Error()},
-		}}, nil
+		}}, nil //nolint:nilerr // it is the problem that is told
 	}
 	return e.Doctor(ctx, fix)
 }

@@ -42,7 +42,7 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 }
 
 func addFacts(ctx context.Context, path string, facts map[string]string) error {
-	return editing(ctx, path, func(db *sql.DB) error {
+	return editing(path, func(db *sql.DB) error {
 		for name, text := range facts {
 			if _, err := db.ExecContext(ctx, `insert into meta (name, value) values (?, ?)`, factPrefix+name, text); err != nil {
 				return err
@@ -54,7 +54,7 @@ func addFacts(ctx context.Context, path string, facts map[string]string) error {
 
 // editing opens a database that nobody else knows yet and closes it again; what
 // edit wrote is on disk then.
-func editing(ctx context.Context, path string, edit func(*sql.DB) error) error {
+func editing(path string, edit func(*sql.DB) error) error {
 	db, err := sql.Open("sqlite", dataSource(path, "synchronous(FULL)", "secure_delete(1)"))
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func restore(ctx context.Context, dir, file string, replace bool, now time.Time)
 	if err := errors.Join(removeOld(draft), copyFile(file, draft)); err != nil {
 		return "", fmt.Errorf("copy the backup: %w", err)
 	}
-	err = editing(ctx, draft, func(db *sql.DB) error {
+	err = editing(draft, func(db *sql.DB) error {
 		if _, err := db.ExecContext(ctx, `delete from meta where name like ?`, factPrefix+"%"); err != nil {
 			return err
 		}

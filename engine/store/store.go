@@ -223,7 +223,7 @@ func (s *Store) upgrade(ctx context.Context, path string, version int) error {
 	if _, err := s.tx.conn.ExecContext(ctx, `vacuum into ?`, draft); err != nil {
 		return fmt.Errorf("copy the database of format %d: %w", version, err)
 	}
-	err := editing(ctx, draft, func(db *sql.DB) error {
+	err := editing(draft, func(db *sql.DB) error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err
