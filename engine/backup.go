@@ -47,7 +47,7 @@ func (e *Engine) Backup(ctx context.Context, withKey bool, take func(copied io.R
 		return fmt.Errorf("make room for the backup: %w", err)
 	}
 	defer os.Remove(draft.Name()) //nolint:errcheck // the next start removes it else
-	defer draft.Close() //nolint:errcheck // it is only read from
+	defer draft.Close()           //nolint:errcheck // it is only read from
 	if err := e.store.Copy(ctx, draft.Name(), facts); err != nil {
 		return err
 	}

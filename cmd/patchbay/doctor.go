@@ -74,9 +74,11 @@ func examine(ctx context.Context, opt engine.Options, fix bool) (console.Health,
 		return h, err
 	}
 	if err != nil {
-		return console.Health{Data: opt.Data, Notes: []console.Problem{}, Problems: []console.Problem{
-			{Code: "unusable", Where: opt.Data, What: "cannot be used: " + err.Error()},
-		}}, nil //nolint:nilerr // it is the problem that is told
+		return console.Health{ //nolint:nilerr // the error is the problem that is told
+			Data: opt.Data, Notes: []console.Problem{}, Problems: []console.Problem{
+				{Code: "unusable", Where: opt.Data, What: "cannot be used: " + err.Error()},
+			},
+		}, nil
 	}
 	return e.Doctor(ctx, fix)
 }
