@@ -59,7 +59,7 @@ func newRuns(a *app) *cobra.Command {
 	c.Flags().IntVar(&limit, "limit", 50, "how many runs at the most")
 	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	a.sandboxFlag(c)
-	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsApprove(a), newRunsRetry(a))
+	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsApprove(a), newRunsRetry(a), newRunsExport(a))
 	return c
 }
 

@@ -36,6 +36,8 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/look", c.look)
 	api.HandleFunc("GET /api/v1/rejections", c.rejections)
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)
+	api.HandleFunc("POST /api/v1/backup", c.backup)
+	api.HandleFunc("POST /api/v1/doctor", c.doctor)
 	api.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) { notHere(api, w, r) })
 }
 

@@ -17,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -51,6 +52,10 @@ type Options struct {
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
+	// Backup hands over a copy of the database, with the key where that is wanted.
+	Backup func(ctx context.Context, withKey bool, take func(copied io.Reader, size int64) error) error
+	// Examine says how the data folder stands.
+	Examine func(ctx context.Context, fix bool) (Health, error)
 	// SendEvent delivers a played event to its webhook; nil outside a sandbox.
 	SendEvent func(ctx context.Context, t *program.Trigger, payload any) error
 

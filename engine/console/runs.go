@@ -33,8 +33,8 @@ func statuses() []string {
 	return out
 }
 
-// runs lists runs, the newest first: ?flow=, ?status=, ?connection=,
-// ?before=<id>, ?limit=.
+// runs lists runs, the newest first: ?flow=, ?status=, ?connection=, ?since=,
+// ?before=<id>, ?limit=, ?steps=1.
 func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, ok := number(w, q, "limit", usualRuns, mostRuns)
@@ -50,8 +50,13 @@ func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "status cannot be "+strconv.Quote(status), nearest(status, statuses(), "statuses"))
 		return
 	}
+	since, err := time.Parse(time.RFC3339, q.Get("since"))
+	if err != nil && q.Get("since") != "" {
+		fail(w, http.StatusBadRequest, "since must be a time such as 2026-03-01T09:00:00Z, not "+strconv.Quote(q.Get("since")), "")
+		return
+	}
 	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
-		Flow: q.Get("flow"), Status: journal.Status(status), Connection: q.Get("connection"), Before: int64(before), Limit: limit,
+		Flow: q.Get("flow"), Status: journal.Status(status), Connection: q.Get("connection"), Since: since, Before: int64(before), Limit: limit,
 	})
 	if err != nil {
 		c.internal(w, r, err)
@@ -60,7 +65,18 @@ func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 	if len(found) == 0 && q.Get("flow") != "" && !c.knowsFlow(w, r, q.Get("flow")) {
 		return
 	}
-	answer(w, http.StatusOK, newRuns(found))
+	out := newRuns(found)
+	if q.Get("steps") != "" {
+		for i := range out {
+			events, err := c.opt.Store.Events(r.Context(), out[i].ID)
+			if err != nil {
+				c.internal(w, r, err)
+				return
+			}
+			out[i].Steps = newSteps(events)
+		}
+	}
+	answer(w, http.StatusOK, out)
 }
 
 // knowsFlow reports whether a flow is live, has errors, or has had runs; it

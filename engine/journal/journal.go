@@ -255,9 +255,10 @@ type Progress struct {
 type Filter struct {
 	Flow       string
 	Status     Status
-	Connection string // the one the event came through
-	Before     int64  // ids below this one; 0 for the newest
-	Limit      int    // 0 means 50
+	Connection string    // the one the event came through
+	Since      time.Time // accepted then or later; zero for any time
+	Before     int64     // ids below this one; 0 for the newest
+	Limit      int       // 0 means 50
 }
 
 // Lease is the right to work on a run, as it was claimed.

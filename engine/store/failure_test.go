@@ -112,7 +112,7 @@ func TestFailedRuns(t *testing.T) {
 
 	s = open(t, dir)
 	wantLastFailure(t, s, 3)
-	if _, err := s.Prune(ctx, start.Add(time.Hour), 0); err != nil {
+	if _, err := s.Prune(ctx, store.Retention{Before: start.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	wantFailures(t, s, 0, 10)
