@@ -47,8 +47,13 @@ type Options struct {
 	// PublicURL is the address under which vendors reach HooksListen. With ""
 	// none is asked to deliver there, but for the played ones of a sandbox.
 	PublicURL string
+	// ConsoleURL is the address under which people reach Listen, "" for
+	// http:// and Listen itself.
+	ConsoleURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
+	// Keep says how much history Serve keeps; the zero Keep keeps all.
+	Keep Keep
 	// Version is shown to people.
 	Version string
 	// Env looks up an environment variable; nil sees none.
@@ -95,8 +100,8 @@ func (o Options) DataDir() string {
 	}
 }
 
-// Open takes the data folder. Nothing runs before Serve or Local, one of which
-// must be called: they give the folder back. The error is a *store.LockedError
+// Open takes the data folder. Nothing runs before Serve, Local or Still, one of
+// which must be called: they give the folder back. The error is a *store.LockedError
 // if another process has the folder.
 func Open(ctx context.Context, opt Options) (*Engine, error) {
 	e := &Engine{opt: opt, log: opt.Logger}
@@ -116,12 +121,8 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 
 // assemble introduces the parts to each other.
 func (e *Engine) assemble(ctx context.Context) error {
-	key := ""
-	if given, set := e.opt.Env(vault.KeyVariable); set {
-		key = given
-	}
 	var err error
-	if e.key, err = vault.LoadKey(e.opt.DataDir(), key); err != nil {
+	if e.key, err = e.loadKey(ctx); err != nil {
 		return err
 	}
 	e.token = e.secretText("console token")
@@ -148,13 +149,13 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
 		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
-		Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
-		PublicURL: func() string { return *e.publicURL.Load() }, Token: e.token, Logger: e.log,
+		Backup: e.Backup, Examine: e.examineServing, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
+		PublicURL: func() string { return *e.publicURL.Load() }, ConsoleURL: e.opt.ConsoleURL, Token: e.token, Link: e.link, Logger: e.log,
 	})
 	e.runner = run.New(run.Options{
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
-		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Observe: e.observe, Logger: e.log,
+		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Observe: e.observe, Logger: e.log,
 	})
 	return nil
 }
@@ -190,7 +191,7 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Logger: e.log,
+		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Logger: e.log,
 	}
 }
 
@@ -270,20 +271,46 @@ func request(c run.Call) call.Request {
 }
 
 func (e *Engine) runURL(id int64) string {
-	return "http://" + e.opt.Listen + "/runs/" + strconv.FormatInt(id, 10)
+	return e.consoleURL() + "/runs/" + strconv.FormatInt(id, 10)
 }
 
-// starting puts the parts together and does the work while the store's writer
-// runs, so that everything else is over before the last write.
+// consoleURL is the address under which people reach the console.
+func (e *Engine) consoleURL() string {
+	if e.opt.ConsoleURL != "" {
+		return e.opt.ConsoleURL
+	}
+	return "http://" + e.opt.Listen
+}
+
+// loadKey returns the key of the data folder, from the environment or its file.
+func (e *Engine) loadKey(ctx context.Context) ([]byte, error) {
+	needed, err := vault.NeededKey(ctx, e.store)
+	if err != nil {
+		return nil, err
+	}
+	given, _ := e.opt.Env(vault.KeyVariable)
+	return vault.LoadKey(e.opt.DataDir(), given, needed)
+}
+
+// starting puts the parts together and does the work.
 func (e *Engine) starting(ctx context.Context, work func(ctx context.Context) error) error {
+	return e.Still(ctx, func(ctx context.Context) error {
+		if err := e.assemble(ctx); err != nil {
+			return err
+		}
+		return work(ctx)
+	})
+}
+
+// Still does the work while the store can be written and nothing else happens
+// in the data folder, and gives it back. The writer ends last, so that
+// everything else is over before the last write.
+func (e *Engine) Still(ctx context.Context, work func(ctx context.Context) error) error {
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var writer sync.WaitGroup
 	var failed error
 	writer.Go(func() { failed = e.store.Run(writing) })
-	err := e.assemble(ctx)
-	if err == nil {
-		err = work(ctx)
-	}
+	err := work(ctx)
 	if e.sandbox != nil {
 		err = errors.Join(err, e.sandbox.Flush(writing))
 	}

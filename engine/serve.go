@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchbay/engine/program"
+	"patchbay/engine/store"
 )
 
 const (
@@ -162,24 +163,31 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	return <-over
 }
 
-// tidyEvery is how often what is too old is removed.
-const (
-	tidyEvery = time.Hour
-	keepRuns  = 30 * 24 * time.Hour
-	keepCount = 100_000
-)
+// Keep says how much of the history of runs that have ended is kept. What is 0
+// sets no limit.
+type Keep struct {
+	Age            time.Duration
+	Runs, FlowRuns int   // in all, and of each flow
+	Size, FlowSize int64 // bytes, the same way
+}
+
+// tidyEvery is how often what is too old or too much is removed.
+const tidyEvery = time.Hour
 
 // keepTidy removes old runs and the rows of tables that need not be kept.
 func (e *Engine) keepTidy(ctx context.Context) error {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		keep := store.Retention{Runs: e.opt.Keep.Runs, FlowRuns: e.opt.Keep.FlowRuns, Bytes: e.opt.Keep.Size, FlowBytes: e.opt.Keep.FlowSize}
+		if e.opt.Keep.Age > 0 {
+			keep.Before = time.Now().Add(-e.opt.Keep.Age)
 		}
-		if _, err := e.store.Prune(ctx, time.Now().Add(-keepRuns), keepCount); err != nil && ctx.Err() == nil {
+		n, err := e.store.Prune(ctx, keep)
+		if n > 0 {
+			e.log.Info("removed old runs", "runs", n)
+		}
+		if err != nil && ctx.Err() == nil {
 			e.log.Error("prune runs", "error", err)
 		}
 		for id, shape := range e.catalog.Set().Tables {
@@ -189,6 +197,11 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 			if _, err := e.store.PruneRows(ctx, id, time.Now().Add(-shape.Keep)); err != nil && ctx.Err() == nil {
 				e.log.Error("prune rows", "table", id, "error", err)
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
 }

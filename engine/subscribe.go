@@ -148,8 +148,8 @@ func (e *Engine) receivers(ctx context.Context, t *program.Trigger) ([]receiver,
 	}
 	set, intake := e.catalog.Set(), e.intake()
 	waits := func(c *program.Connection) bool {
-		for _, on := range set.Waiting(t) {
-			if on.Use.Stands(c) {
+		for _, use := range set.Waiting(t) {
+			if use.Stands(c) {
 				return true
 			}
 		}

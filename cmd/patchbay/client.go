@@ -44,19 +44,17 @@ func (a *app) engine(ctx context.Context, use func(ctx context.Context, c *clien
 	if opt.PublicURL == "" {
 		opt.PublicURL = "http://" + defaultHooksListen // where `serve` is reached unless it is told otherwise
 	}
+	if opt.ConsoleURL == "" {
+		opt.ConsoleURL = "http://" + defaultListen // as above
+	}
 	e, err := engine.Open(ctx, opt)
 	var locked *store.LockedError
 	switch {
 	case errors.As(err, &locked):
-		base, token, err := engine.ReadAPI(opt.Data)
-		if errors.Is(err, fs.ErrNotExist) {
-			return failuref("wait until it has ended", "another patchbay command works with the data folder %s", locked.Dir)
-		}
+		c, err := running(opt, locked)
 		if err != nil {
-			return fmt.Errorf("find the running patchbay: %w", err)
+			return err
 		}
-		c := newClient(base, token)
-		c.running = true
 		return use(ctx, c)
 	case err != nil:
 		return err
@@ -64,6 +62,20 @@ func (a *app) engine(ctx context.Context, use func(ctx context.Context, c *clien
 	return e.Local(ctx, func(ctx context.Context, base, token string) error {
 		return use(ctx, newClient(base, token))
 	})
+}
+
+// running returns a client of the `serve` that owns the data folder.
+func running(opt engine.Options, locked *store.LockedError) (*client, error) {
+	base, token, err := engine.ReadAPI(opt.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, failuref("wait until it has ended", "another patchbay command works with the data folder %s", locked.Dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the running patchbay: %w", err)
+	}
+	c := newClient(base, token)
+	c.running = true
+	return c, nil
 }
 
 // options are what every engine is opened with.

@@ -141,6 +141,7 @@ A workspace is a folder with the flows in flows/ and connectors of your own in c
 	group(root, "run", "Run them:", newServe(a), newRun(a), newRuns(a), newTriggers(a), newTables(a))
 	group(root, "connect", "Connect services:", newConnections(a), newConnect(a), newSecret(a), newCall(a), newSandbox(a))
 	group(root, "extend", "Write connectors:", newContract(a), newImport(a))
+	group(root, "keep", "Keep them running:", newBackup(a), newRestore(a), newDoctor(a))
 	root.AddCommand(newVersion(a))
 	return root
 }

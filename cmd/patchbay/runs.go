@@ -37,7 +37,7 @@ func newRuns(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs there were, and look into them",
-		Long:  "Lists the latest runs, the newest first. The commands below it look into one run, end it, answer its question, or retry it.",
+		Long:  "Lists the latest runs, the newest first. The commands below it look into one run, end it, answer its question, approve what it asks, or retry it.",
 		Example: `  patchbay runs
   patchbay runs --flow weekly-report --status failed
   patchbay runs show 42`,
@@ -59,7 +59,7 @@ func newRuns(a *app) *cobra.Command {
 	c.Flags().IntVar(&limit, "limit", 50, "how many runs at the most")
 	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	a.sandboxFlag(c)
-	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsRetry(a))
+	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsApprove(a), newRunsRetry(a), newRunsExport(a))
 	return c
 }
 

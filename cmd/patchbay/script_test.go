@@ -95,7 +95,14 @@ func steadied(text string) string {
 		{`-> (status \d+, )?(\d+m)?[0-9.]+(µs|ms|s)\b`, "-> ${1}1ms"},
 		{`"took": \d+`, `"took": 1`},
 		{`"(hash|definition)": "[0-9a-f]+"`, `"$1": "…"`},
+		{`"definition":"[0-9a-f]+"`, `"definition":"…"`},
+		{`"took_ms":\d+`, `"took_ms":1`},
 		{`demand-[A-Z0-9]{26}`, "demand-…"},
+		{`,[0-9a-f]{32},`, ",…,"},
+		{`(00:00:00Z),\d+,`, "$1,1,"},
+		{`\bkey [0-9a-f]{16}\b`, "key 0123456789abcdef"},
+		{`before-restore-\d{8}-\d{6}`, "before-restore-20260101-000000"},
+		{`[0-9.]+ (KB|MB)\b`, "1.0 MB"},
 		{`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`, "00000000-0000-0000-0000-000000000000"},
 	} {
 		text = regexp.MustCompile(r.form).ReplaceAllString(text, r.with)

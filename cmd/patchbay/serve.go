@@ -26,8 +26,9 @@ const (
 
 // serveFlags are the flags of `serve`.
 type serveFlags struct {
-	listen, hooksListen string
-	allowPrivate        bool
+	listen, hooksListen, consoleURL string
+	allowPrivate                    bool
+	keep                            keepFlags
 }
 
 func newServe(a *app) *cobra.Command {
@@ -41,7 +42,11 @@ browser, is at the address that is printed.
 
 There are two listeners: --listen for people (console and API), --hooks-listen for services (webhooks, the end of a
 sign-in). Only the second one should be reachable from outside, under the address --public-url. With that address,
-services that take subscriptions by calls are told it, for the events the flows wait for ("patchbay triggers").`,
+services that take subscriptions by calls are told it, for the events the flows wait for ("patchbay triggers").
+
+The history is kept within the limits of the --keep flags: at the start and every hour the oldest runs that have ended
+are removed, and the disk gets their space back. Runs that have not ended stay, and an event whose run was removed still
+counts as seen. A limit of 0 keeps any number.`,
 		Example: `  patchbay serve
   patchbay serve --sandbox
   patchbay serve --hooks-listen 0.0.0.0:9321 --public-url https://hooks.example.com`,
@@ -54,7 +59,9 @@ services that take subscriptions by calls are told it, for the events the flows 
 	c.Flags().StringVar(&f.listen, "listen", defaultListen, "the `address` for people: console and API")
 	c.Flags().StringVar(&f.hooksListen, "hooks-listen", defaultHooksListen, "the `address` for services: webhooks and sign-in")
 	a.publicFlag(c)
+	c.Flags().StringVar(&f.consoleURL, "console-url", "", "the `URL` under which people reach --listen, for the links in messages")
 	c.Flags().BoolVar(&f.allowPrivate, "allow-private", false, "let http.* actions reach this machine and private networks")
+	f.keep.add(c)
 	a.sandboxFlag(c)
 	return c
 }
@@ -67,7 +74,14 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	if opt.Keep, err = f.keep.read(); err != nil {
+		return err
+	}
 	opt.Listen, opt.HooksListen, opt.AllowPrivate = f.listen, f.hooksListen, f.allowPrivate
+	if f.consoleURL != "" && !strings.HasPrefix(f.consoleURL, "https://") && !strings.HasPrefix(f.consoleURL, "http://") {
+		return usagef("write it whole: --console-url https://patchbay.example.com", "--console-url %s is no address", f.consoleURL)
+	}
+	opt.ConsoleURL = strings.TrimSuffix(f.consoleURL, "/")
 	says := newBulletin(a.Stdout)
 	opt.Reloaded, opt.Ended = says.reloaded, says.ended
 	e, err := engine.Open(ctx, opt)

@@ -37,7 +37,11 @@ func (t *trace) event(e journal.Event) {
 	case journal.Failed:
 		t.line("failed", e, failed(e))
 	case journal.Waiting:
-		t.line("waits", e, "until "+clock(e.Until))
+		about := "until " + clock(e.Until)
+		if e.Text != "" {
+			about = "for " + e.Text + ", " + about
+		}
+		t.line("waits", e, about)
 	case journal.Answered:
 		t.line("answered", e, strings.ReplaceAll(e.Text, "_", " "))
 	case journal.Retried:
@@ -114,7 +118,13 @@ func ending(r console.Run) string {
 	}
 	switch r.Status {
 	case journal.WaitingStatus:
+		if r.Reason != "" {
+			line = fmt.Sprintf("run %d %s", r.ID, r.Reason)
+		}
 		line += fmt.Sprintf(" until %s; it goes on while `patchbay serve` runs", clock(r.Due))
+		for _, q := range r.Asks {
+			line += fmt.Sprintf("\nIs it approved? %s\nor: patchbay runs approve %d %s --yes (or --no)", q.Link, r.ID, q.Path)
+		}
 	case journal.OutcomeUnknown:
 		line += fmt.Sprintf("\nDid it happen? Look at the service, then: patchbay runs answer %d --happened (or --did-not-happen)", r.ID)
 	default:

@@ -52,6 +52,32 @@ const (
 	filePrefix      = "file-"
 )
 
+// Needs returns the names of the definitions that the one of this name and text
+// is nothing without.
+func Needs(name string, data []byte) ([]string, error) {
+	if strings.HasPrefix(name, connectorPrefix) || strings.HasPrefix(name, filePrefix) {
+		return nil, nil
+	}
+	var d struct {
+		Connectors  map[string]string `json:"connectors"`
+		Connections map[string]string `json:"connections"`
+		Flows       map[string]string `json:"flows"`
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return nil, fmt.Errorf("read the definition %s: %w", name, err)
+	}
+	var needs []string
+	for _, sums := range []map[string]string{d.Connectors, d.Connections} {
+		for _, sum := range sums {
+			needs = append(needs, connectorPrefix+sum)
+		}
+	}
+	for _, sum := range d.Flows {
+		needs = append(needs, filePrefix+sum)
+	}
+	return needs, nil
+}
+
 // stored is what the store is known to hold.
 type stored struct {
 	workspace

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,7 +18,7 @@ import (
 
 // connections lists the connections; with ?test=1 each is tried with a call.
 func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
-	out, err := c.allConnections(r, r.URL.Query().Get("test") != "")
+	out, err := c.allConnections(r.Context(), r.URL.Query().Get("test") != "")
 	if err != nil {
 		c.internal(w, r, err)
 		return
@@ -25,14 +26,19 @@ func (c *Console) connections(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, out)
 }
 
-func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, error) {
+// Connections returns the connections and how each stands, without a call.
+func (c *Console) Connections(ctx context.Context) ([]Connection, error) {
+	return c.allConnections(ctx, false)
+}
+
+func (c *Console) allConnections(ctx context.Context, test bool) ([]Connection, error) {
 	out := []Connection{}
 	for _, name := range c.opt.Catalog.Set().WrittenConnections() {
-		conn, ok := c.opt.Connection(r.Context(), name)
+		conn, ok := c.opt.Connection(ctx, name)
 		if !ok {
 			continue
 		}
-		state, err := c.opt.Vault.State(r.Context(), conn)
+		state, err := c.opt.Vault.State(ctx, conn)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +47,7 @@ func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, erro
 			view.Auth = conn.Auth.Name
 		}
 		if test {
-			view.Test = c.try(r, conn, state)
+			view.Test = c.try(ctx, conn, state)
 		}
 		view.Accounts = c.accountsOf(conn) // after the test, which lists them
 		out = append(out, view)
@@ -50,20 +56,20 @@ func (c *Console) allConnections(r *http.Request, test bool) ([]Connection, erro
 }
 
 // try makes the connector's test call.
-func (c *Console) try(r *http.Request, conn *program.Connection, state vault.State) string {
+func (c *Console) try(ctx context.Context, conn *program.Connection, state vault.State) string {
 	t := conn.Connector.Test
 	switch {
 	case state.Status != vault.Connected:
 		return state.Message
 	case conn.IsAgency():
-		if err := c.opt.Members.Read(r.Context(), conn.Name); err != nil {
+		if err := c.opt.Members.Read(ctx, conn.Name); err != nil {
 			return sentence(err)
 		}
 		return "ok"
 	case t == nil, !conn.Sandbox && !conn.Auth.Serves(t.Action):
 		return "" // nothing can be tried by this way in
 	}
-	_, err := c.opt.Calls.Do(r.Context(), call.Request{Action: t.Action, Connection: conn, Input: t.With})
+	_, err := c.opt.Calls.Do(ctx, call.Request{Action: t.Action, Connection: conn, Input: t.With})
 	if err != nil {
 		return sentence(err)
 	}

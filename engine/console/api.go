@@ -15,6 +15,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/runs/{id}/events", c.events)
 	api.HandleFunc("POST /api/v1/runs/{id}/cancel", c.cancel)
 	api.HandleFunc("POST /api/v1/runs/{id}/answer", c.settle)
+	api.HandleFunc("POST /api/v1/runs/{id}/approve", c.approve)
 	api.HandleFunc("POST /api/v1/runs/{id}/retry", c.retry)
 	api.HandleFunc("GET /api/v1/operations", c.operations)
 	api.HandleFunc("POST /api/v1/call", c.call)
@@ -35,6 +36,8 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/look", c.look)
 	api.HandleFunc("GET /api/v1/rejections", c.rejections)
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)
+	api.HandleFunc("POST /api/v1/backup", c.backup)
+	api.HandleFunc("POST /api/v1/doctor", c.doctor)
 	api.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) { notHere(api, w, r) })
 }
 

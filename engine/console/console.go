@@ -8,7 +8,8 @@
 // their webhooks and the OAuth callback have a listener of their own.
 //
 // The pages are written by the server from the same forms: / shows what is
-// live, /runs the runs, /runs/{id} what happened in one, /tables/{name} rows.
+// live, and what it asks people, /runs the runs, /runs/{id} what happened in one, /tables/{name} rows,
+// /approve/{id}/… a question to somebody who has its link and no token.
 // A script under /assets/ keeps them fresh in place; without it they reload.
 package console
 
@@ -16,6 +17,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -50,12 +52,22 @@ type Options struct {
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
+	// Backup hands over a copy of the database, with the key where that is wanted.
+	Backup func(ctx context.Context, withKey bool, take func(copied io.Reader, size int64) error) error
+	// Examine says how the data folder stands.
+	Examine func(ctx context.Context, fix bool) (Health, error)
 	// SendEvent delivers a played event to its webhook; nil outside a sandbox.
 	SendEvent func(ctx context.Context, t *program.Trigger, payload any) error
 
 	Dir, Version string
 	// PublicURL is the address under which vendors reach the other listener.
 	PublicURL func() string
+	// ConsoleURL is the address under which people reach this one, "" where
+	// nothing stands in between.
+	ConsoleURL string
+	// Link returns the address at which an approve step is answered; nobody
+	// can guess it.
+	Link func(run int64, path string) string
 	// Token lets in who gives it; with "" nobody is let in.
 	Token  string
 	Logger *slog.Logger
@@ -104,6 +116,9 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", c.ready)
 	mux.HandleFunc("GET /assets/{name}", asset)
+	// Who has the link need not have the token.
+	mux.HandleFunc("GET /approve/{id}/{secret}", c.approvalPage)
+	mux.HandleFunc("POST /approve/{id}/{secret}", c.approvalGiven)
 	mux.Handle("/", c.guarded(pages))
 	return mux
 }

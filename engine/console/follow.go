@@ -105,8 +105,10 @@ func (f *follower) atRest(ctx context.Context) (bool, error) {
 	if len(found) == 0 || found[0].ID != f.run {
 		return true, nil
 	}
-	s := found[0].Status
-	return s.HasEnded() || s == journal.WaitingStatus || s == journal.OutcomeUnknown, nil
+	s, due := found[0].Status, found[0].Due
+	// What is due, as a person has just answered, goes on in a moment.
+	waits := s == journal.WaitingStatus && (due.IsZero() || due.After(time.Now()))
+	return s.HasEnded() || waits || s == journal.OutcomeUnknown, nil
 }
 
 // send writes the events that were not sent before, as they are read back from

@@ -14,7 +14,7 @@ import (
 func (c *Console) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w)
-		if reason := foreign(r); reason != "" {
+		if reason := c.foreign(r); reason != "" {
 			fail(w, http.StatusForbidden, reason, "")
 			return
 		}
@@ -51,14 +51,16 @@ func isJSON(r *http.Request) bool {
 }
 
 // foreign returns why a request cannot come from our own pages or commands.
-func foreign(r *http.Request) string {
+func (c *Console) foreign(r *http.Request) string {
 	host := r.Host
+	own, err := url.Parse(c.opt.ConsoleURL)
+	known := err == nil && own.Host != "" && strings.EqualFold(own.Host, host)
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	// A name that somebody else lets point to this machine is not ours.
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if loopback(local) && !strings.EqualFold(host, "localhost") && net.ParseIP(strings.Trim(host, "[]")) == nil {
+	if loopback(local) && !known && !strings.EqualFold(host, "localhost") && net.ParseIP(strings.Trim(host, "[]")) == nil {
 		return "this address serves only requests to localhost"
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {

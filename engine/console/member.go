@@ -119,7 +119,7 @@ func (c *Console) knowAccounts(ctx context.Context, f *program.Flow) {
 
 // connectionsPage shows the connections and how each stands.
 func (c *Console) connectionsPage(w http.ResponseWriter, r *http.Request) {
-	all, err := c.allConnections(r, false)
+	all, err := c.Connections(r.Context())
 	if err != nil {
 		c.trouble(w, r, err)
 		return

@@ -25,7 +25,7 @@ func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
-		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "joined": joined,
+		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "local": local, "join": either, "joined": joined,
 		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
@@ -48,6 +48,14 @@ type overviewData struct {
 	Tables   []Table
 
 	Subscriptions []Subscription
+	Inbox         []inboxEntry
+}
+
+// inboxEntry is a run that goes on only once a person has answered.
+type inboxEntry struct {
+	Run   Run
+	Path  string // of an approve step; "" for a write without a known outcome
+	Local string // the page on which it is answered
 }
 
 // latest is how many runs the overview shows.
@@ -84,8 +92,40 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	for _, f := range live.Findings {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
+	if data.Inbox, err = c.inbox(ctx); err != nil {
+		return data, err
+	}
 	data.Tables, err = c.allTables(ctx)
 	return data, err
+}
+
+// inbox returns the latest runs that ask a person.
+func (c *Console) inbox(ctx context.Context) ([]inboxEntry, error) {
+	unknown, err := c.opt.Store.Runs(ctx, journal.Filter{Status: journal.OutcomeUnknown, Limit: latest})
+	if err != nil {
+		return nil, err
+	}
+	asked, err := c.opt.Store.Asked(ctx, latest)
+	if err != nil {
+		return nil, err
+	}
+	var all []inboxEntry
+	for _, run := range unknown {
+		all = append(all, inboxEntry{Run: newRun(run), Local: "/runs/" + strconv.FormatInt(run.ID, 10)})
+	}
+	for _, w := range asked {
+		all = append(all, inboxEntry{Run: newRun(w.Run), Path: w.Path, Local: local(c.opt.Link(w.Run.ID, w.Path))})
+	}
+	return all, nil
+}
+
+// local returns an address of this console without the name of the server.
+func local(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "/" // unreachable: we made the address
+	}
+	return u.RequestURI()
 }
 
 // runsData is a page of the list of runs, and how it was chosen.
@@ -169,7 +209,12 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
 		c.trouble(w, r, err)
 		return
 	}
-	data := runData{Run: newWholeRun(run, events), Retries: c.offers(r.Context(), run, events)}
+	whole, err := c.wholeRun(r.Context(), run, events)
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	data := runData{Run: whole, Retries: c.offers(r.Context(), run, events)}
 	if run.Status == journal.OutcomeUnknown {
 		data.Open = journal.Fold(events).Unsettled()
 	}

@@ -8,11 +8,13 @@ import (
 	"testing"
 )
 
+var tags = regexp.MustCompile(`<[^>]*>`)
+
 // page fetches a page and returns its text without the markup.
 func (s *served) page(path string) (int, string, string) {
 	s.t.Helper()
 	res, html := s.do(s.request(http.MethodGet, path, ""))
-	text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(html, " ")
+	text := tags.ReplaceAllString(html, " ")
 	return res.StatusCode, html, strings.Join(strings.Fields(text), " ")
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,8 +33,8 @@ func statuses() []string {
 	return out
 }
 
-// runs lists runs, the newest first: ?flow=, ?status=, ?connection=,
-// ?before=<id>, ?limit=.
+// runs lists runs, the newest first: ?flow=, ?status=, ?connection=, ?since=,
+// ?before=<id>, ?limit=, ?steps=1.
 func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	limit, ok := number(w, q, "limit", usualRuns, mostRuns)
@@ -49,8 +50,13 @@ func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "status cannot be "+strconv.Quote(status), nearest(status, statuses(), "statuses"))
 		return
 	}
+	since, err := time.Parse(time.RFC3339, q.Get("since"))
+	if err != nil && q.Get("since") != "" {
+		fail(w, http.StatusBadRequest, "since must be a time such as 2026-03-01T09:00:00Z, not "+strconv.Quote(q.Get("since")), "")
+		return
+	}
 	found, err := c.opt.Store.Runs(r.Context(), journal.Filter{
-		Flow: q.Get("flow"), Status: journal.Status(status), Connection: q.Get("connection"), Before: int64(before), Limit: limit,
+		Flow: q.Get("flow"), Status: journal.Status(status), Connection: q.Get("connection"), Since: since, Before: int64(before), Limit: limit,
 	})
 	if err != nil {
 		c.internal(w, r, err)
@@ -59,7 +65,18 @@ func (c *Console) runs(w http.ResponseWriter, r *http.Request) {
 	if len(found) == 0 && q.Get("flow") != "" && !c.knowsFlow(w, r, q.Get("flow")) {
 		return
 	}
-	answer(w, http.StatusOK, newRuns(found))
+	out := newRuns(found)
+	if q.Get("steps") != "" {
+		for i := range out {
+			events, err := c.opt.Store.Events(r.Context(), out[i].ID)
+			if err != nil {
+				c.internal(w, r, err)
+				return
+			}
+			out[i].Steps = newSteps(events)
+		}
+	}
+	answer(w, http.StatusOK, out)
 }
 
 // knowsFlow reports whether a flow is live, has errors, or has had runs; it
@@ -131,14 +148,21 @@ func (c *Console) run(w http.ResponseWriter, r *http.Request) {
 		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, newWholeRun(run, events))
+	whole, err := c.wholeRun(r.Context(), run, events)
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, whole)
 }
 
-// newWholeRun returns a run with all that is known of it.
-func newWholeRun(run journal.Run, events []journal.Event) Run {
+// wholeRun returns a run with all that is known of it.
+func (c *Console) wholeRun(ctx context.Context, run journal.Run, events []journal.Event) (Run, error) {
 	out := newRun(run)
 	out.Output, out.Event, out.Inputs, out.Journal = run.Output, run.Event, run.Inputs, events
-	return out
+	var err error
+	out.Asks, err = c.asked(ctx, run, events)
+	return out, err
 }
 
 func (c *Console) cancel(w http.ResponseWriter, r *http.Request) {

@@ -9,8 +9,9 @@ import (
 )
 
 // Run is a run. GET /api/v1/runs answers a list of them, the newest first: 50,
-// or as many as ?limit= says, at most 1000; ?flow=, ?status= and ?connection=
-// choose among them, ?before=<id> goes on behind a list. GET /api/v1/runs/{id} answers one
+// or as many as ?limit= says, at most 1000; ?flow=, ?status=, ?connection= and
+// ?since=<time> choose among them, ?before=<id> goes on behind a list, ?steps=1
+// adds their steps. GET /api/v1/runs/{id} answers one
 // with all that is known of it.
 type Run struct {
 	ID     int64          `json:"id"`
@@ -28,12 +29,77 @@ type Run struct {
 	Due        time.Time `json:"due,omitzero"`   // of a run that waits for a time
 	Ended      time.Time `json:"ended,omitzero"` // of one that has ended
 
+	// Steps are those that something is known of, in the order in which they
+	// were begun; only with ?steps=1.
+	Steps []Step `json:"steps,omitempty"`
+
 	// Only of a run by itself. Journal is what happened, in order; the events
 	// have the form of journal.Event.
 	Output  any             `json:"output,omitempty"`
 	Event   any             `json:"event,omitempty"` // what the trigger brought
 	Inputs  map[string]any  `json:"inputs,omitempty"`
 	Journal []journal.Event `json:"journal,omitempty"`
+	Asks    []Question      `json:"asks,omitempty"` // approvals it waits for
+}
+
+// Question is an approve step that waits for a person.
+type Question struct {
+	Path  string    `json:"path"`           // of the step
+	Name  string    `json:"name,omitempty"` // of the step
+	By    []string  `json:"by"`             // who may answer; empty for anybody
+	Form  []Input   `json:"form"`           // what the person fills in
+	Until time.Time `json:"until"`          // then it counts as not approved
+	Link  string    `json:"link"`           // the page on which it is answered, without the token
+}
+
+// ApproveRequest answers an approve step, POST /api/v1/runs/{id}/approve. The
+// answer is a SettleAnswer.
+type ApproveRequest struct {
+	Path     string         `json:"path"`     // of the step; "" for the only one that waits
+	Approved *bool          `json:"approved"` // must be given
+	By       string         `json:"by"`       // who answers
+	Form     map[string]any `json:"form"`     // who does not approve need not fill it in
+}
+
+// Step is how a step of a run stands.
+type Step struct {
+	Path   string `json:"path"`
+	Action string `json:"action,omitempty"`
+	// Status is done, skipped, caught, failed, unknown for a write of which
+	// nobody knows whether it happened, or under_way.
+	Status   string    `json:"status"`
+	Reason   string    `json:"reason,omitempty"` // why it was skipped, how it failed
+	Class    string    `json:"class,omitempty"`  // of its failure
+	Attempts int       `json:"attempts,omitempty"`
+	Ended    time.Time `json:"ended,omitzero"`
+}
+
+func newSteps(events []journal.Event) []Step {
+	actions := map[string]string{}
+	for i := range events {
+		if events[i].Action != "" {
+			actions[events[i].Path] = events[i].Action
+		}
+	}
+	state := journal.Fold(events)
+	out := []Step{}
+	for _, path := range state.Paths() {
+		st, _ := state.Step(path)
+		s := Step{
+			Path: path, Action: actions[path], Status: string(st.Outcome), Reason: st.Reason, Attempts: st.Attempts, Ended: st.EndedAt,
+		}
+		switch {
+		case st.Unsettled():
+			s.Status = "unknown"
+		case !st.Ended():
+			s.Status = "under_way"
+		}
+		if st.Failure != nil {
+			s.Reason, s.Class = st.Failure.Message, string(st.Failure.Class)
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func newRun(r journal.Run) Run {

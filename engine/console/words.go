@@ -151,6 +151,9 @@ func said(e journal.Event) string {
 	case journal.Failed:
 		return "failed"
 	case journal.Waiting:
+		if e.Text != "" {
+			return "waits for " + e.Text
+		}
 		return "waits"
 	case journal.Answered:
 		return "answered: " + words(e.Text)
@@ -166,6 +169,9 @@ func said(e journal.Event) string {
 // shownPath is the path of a step as it is shown: the dot behind one says that
 // only its end was tried once more.
 func shownPath(path string) string { return strings.TrimSuffix(path, ".") }
+
+// either writes names of which one is enough.
+func either(names []string) string { return strings.Join(names, " or ") }
 
 // by tells in words what starts a flow.
 func by(t FlowTrigger) string {

@@ -16,6 +16,7 @@
 //	failure_test.go    a flow that watches others fail
 //	bench_test.go      runs a second, and the time of a start
 //	kill_test.go       what happens exactly once, at most once, or is asked about
+//	wait_test.go       who waits for an event or a person goes on exactly once
 //	stop_test.go       a stop in the middle of runs loses nothing
 //	lock_test.go       two engines never share a data folder
 //	version_test.go    a run finishes on the version it began with

@@ -285,7 +285,11 @@ func post(ctx context.Context, d delivery) (int, string, error) {
 
 // placed returns the delivery of an order, signed as the ledger signs.
 func placed(url, id, order string, lines []string) delivery {
-	body, _ := json.Marshal(map[string]any{"id": id, "type": "placed", "order": order, "sku": "tea", "lines": lines})
+	return placedFor(url, id, order, "tea", lines)
+}
+
+func placedFor(url, id, order, sku string, lines []string) delivery {
+	body, _ := json.Marshal(map[string]any{"id": id, "type": "placed", "order": order, "sku": sku, "lines": lines})
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	return delivery{url: url, body: string(body), header: map[string]string{
 		"X-Ledger-Signature": "t=" + at + ",v1=" + hmacOf(ledgerSecret, at+"."+string(body)),

@@ -30,7 +30,7 @@ const (
 	Skipped  Kind = "skipped"  // the `if` of a step was false; Text says why
 	Caught   Kind = "caught"   // a step failed for good and its on_error lets the run go on; Failure
 	Failed   Kind = "failed"   // a step failed for good; Failure. The on_error of the flow follows
-	Waiting  Kind = "waiting"  // nothing to do before Until
+	Waiting  Kind = "waiting"  // nothing to do before Until, or before what Text says happens
 	Answered Kind = "answered" // a person said what came of an intent: Text is [Happened] (Data: the output) or [DidNotHappen]
 	Retried  Kind = "retried"  // what is known of the step, of the steps inside it and of the end of those around it is forgotten; without Path, of all; with a dot behind Path only the end of the step, with "." that of the run
 	Ended    Kind = "ended"    // Status, Text: the reason, Data: the output of the flow
@@ -158,9 +158,56 @@ type Arrival struct {
 	SeenOnly bool
 }
 
+// Offer returns an arrival that starts nothing: its event is offered to the
+// runs that wait for that trigger of a service, each of which sees it once.
+func Offer(trigger, connection, eventID string, event any, at time.Time) Arrival {
+	return Arrival{Trigger: trigger, Connection: connection, EventID: eventID, Event: event, At: at}
+}
+
+// IsOffer reports whether the arrival is for those that wait, and for no flow.
+func (a *Arrival) IsOffer() bool { return a.Flow == "" }
+
+// Await is a step that waits for an event or for a person.
+type Await struct {
+	Path string // the step
+	// Trigger is the event that is waited for, "qwilr.page_accepted", and
+	// Connection the one through which it comes. Both are "" for a person.
+	Trigger, Connection string
+	// At is a path in the event at which there must be the text Key for the
+	// event to be offered; nil for any event.
+	At  []string
+	Key string
+}
+
+// Offered is an event, or the answer of a person, that a waiting step is to
+// look at.
+type Offered struct {
+	ID    int64 // in the order of their arrival
+	Path  string
+	Event any
+}
+
+// Waiter is a step that waits for a person.
+type Waiter struct {
+	Run  Run // without its event, inputs and output
+	Path string
+}
+
+// Awaited is a trigger that runs of a version of a flow wait for.
+type Awaited struct {
+	Definition, Trigger, Connection string
+}
+
+// AnsweredError says that a person answered the question before; Answer is
+// what they said.
+type AnsweredError struct{ Answer any }
+
+// Error says so.
+func (e *AnsweredError) Error() string { return "the question was answered already" }
+
 // Accepted is what became of an [Arrival].
 type Accepted struct {
-	Run       int64 // 0 for SeenOnly
+	Run       int64 // 0 for SeenOnly and for an offer
 	Duplicate bool  // an equal event was accepted before; Run is that one's
 }
 
@@ -198,15 +245,20 @@ type Progress struct {
 	Due    time.Time // of WaitingStatus
 	Reason string
 	Output any
+
+	Waits  []Await  // that begin with this
+	Over   []string // paths of waits that are over
+	Looked []int64  // offers that were looked at and meant nothing
 }
 
 // Filter chooses runs.
 type Filter struct {
 	Flow       string
 	Status     Status
-	Connection string // the one the event came through
-	Before     int64  // ids below this one; 0 for the newest
-	Limit      int    // 0 means 50
+	Connection string    // the one the event came through
+	Since      time.Time // accepted then or later; zero for any time
+	Before     int64     // ids below this one; 0 for the newest
+	Limit      int       // 0 means 50
 }
 
 // Lease is the right to work on a run, as it was claimed.
@@ -235,6 +287,9 @@ var (
 	ErrNotEnded = errors.New("the run has not ended")
 	// ErrNoRun says that there is no run of this id, or none any more.
 	ErrNoRun = errors.New("there is no such run")
+	// ErrNotWaiting says that the step does not wait for an answer: it was not
+	// come to yet, or its wait is over.
+	ErrNotWaiting = errors.New("the step does not wait")
 	// ErrUnavailable says that nothing can be written now, and that what was
 	// asked for was not. The same call may work later.
 	ErrUnavailable = errors.New("the store cannot write now")

@@ -40,6 +40,10 @@ type StepState struct {
 	// NotBefore is the time before which there is nothing to do: the end of
 	// a wait, or the time of the next attempt.
 	NotBefore time.Time
+	// Awaits says what the step waits for beside NotBefore, as a person would
+	// be told; "" for nothing. It is set since AwaitsSince.
+	Awaits      string
+	AwaitsSince time.Time
 	// Intent is the write that was about to be sent and of which nothing
 	// more is known; nil if there is none.
 	Intent *Event
@@ -110,6 +114,18 @@ func (s *State) Unsettled() []string {
 	return paths
 }
 
+// Awaiting returns the paths of the steps that wait for an event or a person, in
+// the order of their first event.
+func (s *State) Awaiting() []string {
+	var paths []string
+	for _, path := range s.paths {
+		if s.steps[path].Awaits != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // Retries returns how often what was known of the step at path was forgotten.
 func (s *State) Retries(path string) int {
 	n := 0
@@ -141,7 +157,11 @@ func (s *State) wait(e Event) {
 		s.NotBefore = e.Until
 		return
 	}
-	s.step(e.Path).NotBefore = e.Until
+	st := s.step(e.Path)
+	st.NotBefore, st.Awaits = e.Until, e.Text
+	if e.Text != "" {
+		st.AwaitsSince = e.At
+	}
 }
 
 // reopen takes back the end of the run.
@@ -179,7 +199,7 @@ func Inside(path, outer string) bool {
 
 func (s *StepState) apply(e Event) {
 	s.Attempts = max(s.Attempts, e.Attempt)
-	s.NotBefore, s.Intent = time.Time{}, nil
+	s.NotBefore, s.Awaits, s.Intent = time.Time{}, "", nil
 	switch e.Kind {
 	case Intent:
 		s.Intent = &e

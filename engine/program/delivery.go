@@ -63,14 +63,19 @@ func (t *Trigger) Addressee() *Addressee {
 	return t.Connector.Webhooks.Connection
 }
 
-// Waiting yields the enabled flows that events of a trigger start, sorted by
-// id, and which of their triggers waits.
-func (s *Set) Waiting(t *Trigger) iter.Seq2[*Flow, *FlowTrigger] {
-	return func(yield func(*Flow, *FlowTrigger) bool) {
+// Waiting yields the enabled flows that events of a trigger start, or whose
+// steps wait for them, sorted by id, and through what they come.
+func (s *Set) Waiting(t *Trigger) iter.Seq2[*Flow, *Use] {
+	return func(yield func(*Flow, *Use) bool) {
 		for _, id := range slices.Sorted(maps.Keys(s.Flows)) {
 			flow := s.Flows[id]
 			for _, on := range flow.Triggers {
-				if flow.Enabled && on.Event != nil && on.Event.ID == t.ID && !yield(flow, on) {
+				if flow.Enabled && on.Event != nil && on.Event.ID == t.ID && !yield(flow, on.Use) {
+					return
+				}
+			}
+			for _, step := range flow.Awaiting {
+				if flow.Enabled && step.WaitFor.Event.ID == t.ID && !yield(flow, step.Use) {
 					return
 				}
 			}

@@ -31,6 +31,12 @@ type Flow struct {
 	RunTime    time.Duration // 0 for no limit
 	Queue      int           // how many runs may wait; 0 for no limit
 
+	// Links are the places of its approve steps by their ids, as far as they
+	// are known before the step begins: not those inside a loop.
+	Links map[string]string
+	// Awaiting are its steps, and those of the flows it calls, that wait for an
+	// event.
+	Awaiting []*Step
 	// Calls are the flows it calls, by id, at the version it was checked with.
 	Calls map[string]*Flow
 }
@@ -120,6 +126,8 @@ const (
 	DoCall      StepKind = "call"
 	DoWait      StepKind = "wait"
 	DoWaitUntil StepKind = "wait_until"
+	DoWaitFor   StepKind = "wait_for"
+	DoApprove   StepKind = "approve"
 	DoStop      StepKind = "stop"
 	DoFail      StepKind = "fail"
 )
@@ -151,11 +159,33 @@ type Step struct {
 	Steps    []*Step   // of DoForEach
 	Branches []*Branch // of DoParallel and DoSwitch
 
-	Wait      time.Duration
+	Wait      time.Duration // of DoWait, and the longest of DoWaitFor and DoApprove
 	WaitUntil *expr.Code
+	WaitFor   *WaitFor
+	Approve   *Approve
 	Reason    *Value // of DoStop and DoFail
 
 	Output *value.Type
+}
+
+// WaitFor is the event that a step waits for, through the Use of the step.
+type WaitFor struct {
+	Event *Trigger
+	Match *expr.Code // over `arriving` and all the step sees; nil for any event
+	// At is a path in the event at which there must be the text that Key
+	// gives, found in Match: so an event is not shown to every run that waits.
+	// It is nil where Match has no such condition.
+	At  []string
+	Key *expr.Code
+	// Optional is set where the step gives nil when its time is over. Else it
+	// fails.
+	Optional bool
+}
+
+// Approve is what a person is asked.
+type Approve struct {
+	By   []string // who may answer; empty for anybody
+	Form []*Input
 }
 
 // Branch is one arm of a step that has several.

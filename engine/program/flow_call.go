@@ -28,6 +28,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	}
 	c.made.Calls[callee.ID] = callee
 	c.calledFor(s.Call, callee)
+	c.made.Awaiting = append(c.made.Awaiting, callee.Awaiting...)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	made.Output = value.Of(value.Nil)

@@ -26,6 +26,7 @@ type flowCheck struct {
 	loops    map[string]bool        // the steps that bring a list without a limit
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
+	unlinked    []string    // approve steps inside loops, which have no link of their own
 	failure     *value.Type // what `error` and `failures.<id>` are
 	found       diag.List
 	asked       []asked // all that the check has read of the rest of the workspace
@@ -44,7 +45,7 @@ func (b *builder) flow(id string) *Flow {
 	}
 	c := &flowCheck{
 		report: report{failed: f.parsed.broken, lost: f.parsed.lost}, b: b, spec: f.parsed.spec,
-		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}},
+		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}, Links: map[string]string{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
 		unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
@@ -164,9 +165,16 @@ func (c *flowCheck) collect(part string, steps []*spec.Step, around []link, bran
 		if s.ID.Given() {
 			c.collectID(s.ID, place{s.ID, part, chain})
 		}
-		if role, _, _ := strings.Cut(s.Action.Value, "."); c.connector(role) != nil {
+		named := s.Action
+		if s.WaitFor != nil {
+			named = s.WaitFor.Trigger
+		}
+		if role, _, _ := strings.Cut(named.Value, "."); c.connector(role) != nil {
 			// Known before any expression is checked, for connection.<role>.
-			c.role(s.Action)
+			c.role(named)
+		}
+		if s.Approve != nil && s.ID.Given() {
+			c.link(place{s.ID, part, chain})
 		}
 		c.collect(part, s.Steps, chain, 0)
 		for n, b := range slices.Concat(s.Parallel, s.Switch) {

@@ -3,6 +3,7 @@ package program
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"patchbay/engine/expr"
 	"patchbay/engine/value"
@@ -26,7 +27,7 @@ func (c *flowCheck) startScope() *expr.Scope {
 		}}},
 		value.Field{Name: "inputs", Type: inputs},
 		value.Field{Name: "run", Type: &value.Type{Kind: value.Object, Name: "run", Fields: []value.Field{
-			{Name: "id", Type: text}, {Name: "url", Type: text},
+			{Name: "id", Type: text}, {Name: "url", Type: text}, {Name: "links", Type: c.linkScope()},
 		}}},
 		value.Field{Name: "flow", Type: &value.Type{Kind: value.Object, Name: "flow", Fields: []value.Field{
 			{Name: "id", Type: text}, {Name: "name", Type: text},
@@ -39,8 +40,12 @@ func (c *flowCheck) startScope() *expr.Scope {
 		{"item", "item exists only inside for_each"},
 		{"index", "index exists only inside for_each"},
 		{"error", "error exists only in on_error and finally"},
+		{"arriving", "arriving exists only in the match of wait_for"},
 	} {
 		scope = scope.Missing(absent[0], absent[1])
+	}
+	for _, id := range c.unlinked {
+		scope = scope.Missing("run.links."+id, "the step "+strconv.Quote(id)+" stands in a loop and is asked anew in each turn, so it has no link of its own")
 	}
 	return c.eventScope(scope)
 }

@@ -1,10 +1,8 @@
 package program
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"patchbay/engine/expr"
@@ -33,7 +31,7 @@ func (c *flowCheck) steps(written []*spec.Step, scope *stepScope, branch int) []
 
 func (c *flowCheck) step(s *spec.Step, position int, outer *stepScope) *Step {
 	made := &Step{
-		ID: s.ID.Value, Path: cmp.Or(s.ID.Value, "#"+strconv.Itoa(position+1)), Name: s.Name.Value,
+		ID: s.ID.Value, Path: stepPath(s, position), Name: s.Name.Value,
 		Kind: StepKind(s.Does.Value), Line: s.Does.Pos.Line,
 		Timeout: c.duration(s.Timeout), Continue: s.OnError.Value == "continue",
 	}
@@ -123,15 +121,16 @@ func (c *flowCheck) does(s *spec.Step, made *Step, scope *stepScope) {
 		made.Wait = c.duration(s.Wait)
 	case DoWaitUntil:
 		made.WaitUntil = c.compile(s.WaitUntil, scope.scope(), value.Of(value.Datetime))
+	case DoWaitFor:
+		c.waitFor(s.WaitFor, made, scope)
+	case DoApprove:
+		c.approve(s.Approve, made)
 	case DoStop:
 		made.Reason = c.textTemplate(s.Stop, scope.scope(), value.Of(value.String))
 	case DoFail:
 		made.Reason = c.textTemplate(s.Fail, scope.scope(), value.Of(value.String))
 	default:
-		made.Output = value.Of(value.Any)
-		if s.Does.Given() {
-			c.hinted(s.Does, "F241", "wait: <duration> and wait_until: <time> can be used", "this version cannot run a step with %s", s.Does.Value)
-		}
+		made.Output = value.Of(value.Any) // the parser has told that it does nothing
 	}
 }
 

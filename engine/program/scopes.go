@@ -62,23 +62,31 @@ func (n scopeNeeds) agency(c *Connection) {
 }
 
 func (n scopeNeeds) flow(f *Flow) {
+	why := "flow " + f.ID + ": "
 	for _, t := range f.Triggers {
 		if t.Event == nil {
 			continue
 		}
-		why := "flow " + f.ID + ": " + t.Event.ID
-		n.add(t.Use, t.Event.Scopes, why)
-		if w := t.Event.Connector.Webhooks; t.Event.Webhook && w != nil && w.Subscribe != nil {
-			n.add(t.Use, w.Subscribe.Scopes(), why)
-		}
+		n.event(t.Use, t.Event, why)
 		if t.Event.Poll != nil {
-			n.add(t.Use, t.Event.Poll.Action.Scopes, why)
+			n.add(t.Use, t.Event.Poll.Action.Scopes, why+t.Event.ID)
 		}
 	}
 	for step := range f.AllSteps() {
 		if step.Action != nil {
-			n.add(step.Use, step.Action.Scopes, "flow "+f.ID+": "+step.Action.ID)
+			n.add(step.Use, step.Action.Scopes, why+step.Action.ID)
 		}
+		if step.WaitFor != nil {
+			n.event(step.Use, step.WaitFor.Event, why)
+		}
+	}
+}
+
+// event adds what it needs to be told of events of a trigger.
+func (n scopeNeeds) event(use *Use, t *Trigger, why string) {
+	n.add(use, t.Scopes, why+t.ID)
+	if w := t.Connector.Webhooks; t.Webhook && w != nil && w.Subscribe != nil {
+		n.add(use, w.Subscribe.Scopes(), why+t.ID)
 	}
 }
 

@@ -26,9 +26,12 @@ type execution struct {
 	cleaning bool // on_error or finally is under way, which have no limit of time
 
 	mu      sync.Mutex
-	pending []journal.Event // recorded, not yet on disk
-	fresh   bool            // pending holds the outcome of a read
-	partly  bool            // a loop or a step went on after a failure
+	pending []journal.Event  // recorded, not yet on disk
+	waits   journal.Progress // its waits that begin and end, not yet on disk
+	fresh   bool             // pending holds the outcome of a read
+	partly  bool             // a loop or a step went on after a failure
+
+	offers func() (map[string][]journal.Offered, error) // what waiting steps are to look at, by their paths
 }
 
 // end is how a walk through steps came to its end before the last step. A nil
@@ -115,7 +118,6 @@ func (x *execution) walk(ctx context.Context) error {
 
 // topFrame returns the names that a flow's expressions see at its beginning.
 func (x *execution) topFrame() *frame {
-	id := strconv.FormatInt(x.run.ID, 10)
 	f := &frame{flow: x.flow, names: map[string]any{
 		"event":      x.run.Event,
 		"trigger":    map[string]any{"id": x.run.Trigger, "time": x.run.Created.Format(time.RFC3339Nano)},
@@ -123,11 +125,21 @@ func (x *execution) topFrame() *frame {
 		"vars":       map[string]any{},
 		"steps":      map[string]any{},
 		"failures":   map[string]any{},
-		"run":        map[string]any{"id": id, "url": x.runner.opt.URL(x.run.ID)},
+		"run":        x.about(x.flow, ""),
 		"flow":       map[string]any{"id": x.flow.ID, "name": x.flow.Name},
 		"connection": x.connections(x.flow),
 	}}
 	return f
+}
+
+// about is what `run` is in the expressions of a flow whose steps stand under
+// the given path.
+func (x *execution) about(flow *program.Flow, path string) map[string]any {
+	links := make(map[string]any, len(flow.Links))
+	for id, at := range flow.Links {
+		links[id] = x.runner.opt.Link(x.run.ID, path+at)
+	}
+	return map[string]any{"id": strconv.FormatInt(x.run.ID, 10), "url": x.runner.opt.URL(x.run.ID), "links": links}
 }
 
 func (x *execution) connections(flow *program.Flow) map[string]any {
@@ -262,7 +274,7 @@ func (x *execution) finish(ctx context.Context, f *frame, e *end) error {
 			Kind: journal.Ended, Status: journal.FailedStatus, Text: sentence(e.failure), Failure: e.failure,
 		})
 	case suspended:
-		return x.release(ctx, journal.WaitingStatus, e.until, "")
+		return x.release(ctx, journal.WaitingStatus, e.until, e.reason)
 	case unsettled:
 		return x.release(ctx, journal.OutcomeUnknown, time.Time{}, e.reason)
 	default:
@@ -350,6 +362,7 @@ func (x *execution) flush(ctx context.Context) error {
 // whose outcome is lost would have to be asked about.
 func (x *execution) appendLocked(ctx context.Context, p journal.Progress) error {
 	p.Run, p.Epoch, p.Events = x.run.ID, x.run.Epoch, x.pending
+	p.Waits, p.Over, p.Looked = x.waits.Waits, x.waits.Over, x.waits.Looked
 	giveUp := time.Now().Add(unwritten)
 	for {
 		err := x.runner.opt.Store.Append(context.WithoutCancel(ctx), p)
@@ -363,7 +376,7 @@ func (x *execution) appendLocked(ctx context.Context, p journal.Progress) error 
 		if err != nil {
 			return err
 		}
-		x.pending, x.fresh = nil, false
+		x.pending, x.waits, x.fresh = nil, journal.Progress{}, false
 		return nil
 	}
 }
@@ -380,7 +393,10 @@ func (x *execution) close(ctx context.Context, e journal.Event) error {
 func (x *execution) release(ctx context.Context, s journal.Status, due time.Time, reason string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if s == journal.WaitingStatus {
+	// What was known already need not be said again: a run may be shown many
+	// events that are not the one it waits for.
+	known := len(x.pending) == 0 && x.state.Status == journal.WaitingStatus && x.state.NotBefore.Equal(due)
+	if s == journal.WaitingStatus && !known {
 		x.recordLocked(journal.Event{Kind: journal.Waiting, Until: due})
 	}
 	return x.appendLocked(ctx, journal.Progress{Status: s, Due: due, Reason: reason})

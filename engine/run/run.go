@@ -73,6 +73,10 @@ type Options struct {
 	Prepare func(ctx context.Context, c Call) (*journal.Exchange, error)
 	// URL returns the address of a run's page.
 	URL func(run int64) string
+	// Offers returns what the waiting steps of a run are to look at.
+	Offers func(ctx context.Context, run int64) ([]journal.Offered, error)
+	// Link returns the address at which a person answers an approve step.
+	Link func(run int64, path string) string
 	// Observe is told of each event as it happens, before it is on disk.
 	Observe func(r *journal.Run, e journal.Event)
 	Logger  *slog.Logger
@@ -270,6 +274,7 @@ func (r *Runner) load(ctx context.Context, run *journal.Run) (*execution, error)
 		}
 	}
 	x := &execution{runner: r, run: run, state: journal.Fold(events)}
+	x.offers = sync.OnceValues(func() (map[string][]journal.Offered, error) { return r.offers(ctx, run.ID) })
 	flow, err := r.opt.Definition(ctx, run.Definition)
 	if err != nil {
 		return nil, x.refuse(ctx, err)

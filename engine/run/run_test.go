@@ -77,6 +77,7 @@ type bench struct {
 	set     *program.Set
 	service *service
 	began   time.Time
+	arrives []string // what comes while it runs: "<after> <trigger or answer> <event id or step> <json>"
 	retries []string // from where the run is retried, one time after the other
 	told    []string // what each of them does once more, and keeps
 }
@@ -85,7 +86,40 @@ func newBench(t *testing.T, parts map[string]string) *bench {
 	t.Helper()
 	return &bench{
 		set: build(t, parts), service: &service{answers: parts["answers"]}, began: time.Now(),
-		retries: strings.Fields(parts["retry"]),
+		retries: strings.Fields(parts["retry"]), arrives: lines(parts["arrives"]),
+	}
+}
+
+func lines(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+}
+
+// arrive brings what the script says, each at its time.
+func (b *bench) arrive(t *testing.T) {
+	for _, line := range b.arrives {
+		part := strings.SplitN(line, " ", 4)
+		after, err := time.ParseDuration(part[0])
+		if err != nil || len(part) != 4 {
+			t.Errorf("arrives: %q: %v", line, err)
+			return
+		}
+		event, err := value.Decode([]byte(part[3]))
+		if err != nil {
+			t.Errorf("arrives: %q: %v", line, err)
+			return
+		}
+		time.Sleep(time.Until(b.began.Add(after)))
+		switch part[1] {
+		case "answer":
+			err = b.store.Answer(t.Context(), 1, part[2], event)
+		case "cancel":
+			err = b.store.Cancel(t.Context(), 1)
+		default:
+			_, err = b.store.Accept(t.Context(), []journal.Arrival{journal.Offer(part[1], "svc", part[2], event, time.Now())}, nil)
+		}
+		if err != nil {
+			b.told = append(b.told, fmt.Sprintf("at +%s: %v", after, err))
+		}
 	}
 }
 
@@ -135,6 +169,7 @@ func (b *bench) start(t *testing.T, event string) {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { _ = b.runner().Run(ctx) })
+	running.Go(func() { b.arrive(t) })
 	b.settle(t)
 	for _, from := range b.retries {
 		b.retry(t, from)
@@ -160,7 +195,7 @@ func (b *bench) open(t *testing.T) {
 // included: the clock is the bubble's.
 func (b *bench) settle(t *testing.T) {
 	t.Helper()
-	for range 100_000 {
+	for i := range 100_000 {
 		r, err := b.store.RunByID(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
@@ -168,7 +203,11 @@ func (b *bench) settle(t *testing.T) {
 		if r.Status.HasEnded() || r.Status == journal.OutcomeUnknown {
 			return
 		}
-		time.Sleep(time.Second)
+		pause := time.Second
+		if i > 20_000 {
+			pause = time.Hour
+		}
+		time.Sleep(pause)
 	}
 	t.Fatal("the run came to no end")
 }
@@ -218,6 +257,8 @@ func (b *bench) runner() *run.Runner {
 			return &journal.Exchange{Method: c.Action.Method, URL: c.Action.Path}, nil
 		},
 		URL:    func(id int64) string { return fmt.Sprintf("http://console/runs/%d", id) },
+		Offers: b.store.Offers,
+		Link:   func(id int64, path string) string { return fmt.Sprintf("http://console/approve/%d?step=%s", id, path) },
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }

@@ -194,6 +194,10 @@ func (x *execution) do(ctx context.Context, s *program.Step, f *frame, path stri
 		return x.wait(s, f, path, time.Now().Add(s.Wait))
 	case program.DoWaitUntil:
 		return x.waitUntil(s, f, path)
+	case program.DoWaitFor:
+		return x.waitFor(ctx, s, f, path)
+	case program.DoApprove:
+		return x.approve(ctx, s, f, path)
 	case program.DoStop, program.DoFail:
 		return x.stop(s, f, path)
 	default:
@@ -457,6 +461,7 @@ func (x *execution) call(ctx context.Context, s *program.Step, f *frame, path st
 	with, _ := given.(map[string]any)
 	in := x.topFrame()
 	in.flow, in.path, in.now = callee, path+"/", f.now
+	in.names["run"] = x.about(callee, in.path)
 	in.names["flow"] = map[string]any{"id": callee.ID, "name": callee.Name}
 	in.names["connection"] = x.connections(callee)
 	in.names["trigger"] = map[string]any{"id": "on_demand", "time": x.run.Created.Format(time.RFC3339Nano)}

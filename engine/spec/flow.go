@@ -112,7 +112,7 @@ type WaitFor struct {
 
 // Approve is a step that waits for a person.
 type Approve struct {
-	By      Text
+	By      []Text
 	Form    []Field
 	Timeout Text
 }

@@ -11,9 +11,8 @@ type Key struct {
 	Help     string   // one sentence without a full stop
 	Example  string   // a value, as it would be written
 
-	Forms    []Form // of Either: which forms those are; of Pairs: the forms of a value, nil for any
-	Names    Form   // of a map with names of the author's choice: Name or Identifier, Line where any will do
-	Reserved bool   // a word of the language that this version does not carry out
+	Forms []Form // of Either: which forms those are; of Pairs: the forms of a value, nil for any
+	Names Form   // of a map with names of the author's choice: Name or Identifier, Line where any will do
 }
 
 // Form is what stands behind a key.

@@ -117,9 +117,6 @@ func (g *schemer) keys(s Section) object {
 	var properties object
 	required := []string{}
 	for i, k := range s.Keys {
-		if k.Reserved {
-			continue
-		}
 		properties = properties.with(k.Name, described(g.key(k), k))
 		if k.Required || i == 0 && k.Form == Version {
 			required = append(required, k.Name)

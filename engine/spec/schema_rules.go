@@ -15,16 +15,16 @@ func (g *schemer) rules(s Section) object {
 	case "connector_trigger":
 		return connectorTriggerRules()
 	case "trigger":
-		return append(exactlyOne(carriedOut(s, s.One)), object{
+		return append(exactlyOne(inOrder(s, s.One)), object{
 			{"if", not(requires("trigger"))}, {"then", none("with", "from_start")},
 		}...)
 	case "schedule":
-		return append(exactlyOne(carriedOut(s, s.One)), object{
+		return append(exactlyOne(inOrder(s, s.One)), object{
 			{"if", not(requires("time"))}, {"then", none("on")},
 		}...)
 	}
 	if len(s.One) > 0 {
-		return exactlyOne(carriedOut(s, s.One))
+		return exactlyOne(inOrder(s, s.One))
 	}
 	return nil
 }
@@ -33,7 +33,7 @@ func (g *schemer) rules(s Section) object {
 // action or call beside it.
 func stepRules(s Section) object {
 	inLoop := []string{"steps", "action", "call"}
-	alone := slices.DeleteFunc(carriedOut(s, stepKinds()), func(key string) bool { return key == "for_each" })
+	alone := slices.DeleteFunc(inOrder(s, stepKinds()), func(key string) bool { return key == "for_each" })
 	others := slices.DeleteFunc(slices.Clone(alone), func(key string) bool { return slices.Contains(inLoop, key) })
 	return object{
 		{"if", requires("for_each")},
@@ -58,11 +58,11 @@ func connectorTriggerRules() object {
 	return object{{"allOf", cases}}
 }
 
-// carriedOut returns those of the keys that this version carries out.
-func carriedOut(s Section, keys []string) []string {
+// inOrder returns the keys in the order of the section.
+func inOrder(s Section, keys []string) []string {
 	var names []string
 	for _, k := range s.Keys {
-		if slices.Contains(keys, k.Name) && !k.Reserved {
+		if slices.Contains(keys, k.Name) {
 			names = append(names, k.Name)
 		}
 	}

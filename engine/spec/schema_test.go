@@ -198,7 +198,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"marks around an expression", step(`{ stop: x, if: "${{ true }}" }`), `'/steps/0/if': '${{ true }}' does not match pattern '` + strings.ReplaceAll(bareForm, `\`, `\\`) + `'`},
 		{"nothing behind a key", step("{ stop: x, if: }"), "'/steps/0/if': got null, want boolean or number or string"},
 		{"a name that is none", step("{ stop: x, id: My Step }"), "'/steps/0/id': 'My Step' does not match pattern '^[a-z][a-z0-9_]*$'"},
-		{"two kinds of step", step("{ stop: x, wait: 5m }"), "'/steps/0': 'oneOf' failed, subschemas 5, 7 matched"},
+		{"two kinds of step", step("{ stop: x, wait: 5m }"), "'/steps/0': 'oneOf' failed, subschemas 5, 9 matched"},
 		{"no kind of step", step("{ name: x }"), "'/steps/0': missing property 'action'"},
 		{"a loop without a body", step("{ for_each: xs }"), "'/steps/0': missing property 'steps'"},
 		{"steps without a loop", step("{ stop: x, steps: [] }"), "'/steps/0/steps': false schema"},

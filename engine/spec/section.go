@@ -180,9 +180,3 @@ func (r row[T]) not(words ...string) row[T] {
 	r.meant = words
 	return r
 }
-
-// reserved returns the row with its key marked as one that is not carried out.
-func (r row[T]) reserved() row[T] {
-	r.Reserved = true
-	return r
-}

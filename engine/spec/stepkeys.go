@@ -64,8 +64,8 @@ func waitRows() []row[Step] {
 	return []row[Step]{
 		scalar("wait", Duration, "waits that long", "2h", func(s *Step) *Text { return &s.Wait }).not("delay", "sleep"),
 		scalar("wait_until", Expression, "waits until that time", "date(event.due_at)", func(s *Step) *Text { return &s.WaitUntil }),
-		block("wait_for", "wait_for", waitForSection, "waits for a later event", func(s *Step, w *WaitFor) { s.WaitFor = w }).reserved(),
-		block("approve", "approve", approveSection, "waits for a person", func(s *Step, a *Approve) { s.Approve = a }).reserved(),
+		block("wait_for", "wait_for", waitForSection, "waits for a later event", func(s *Step, w *WaitFor) { s.WaitFor = w }),
+		block("approve", "approve", approveSection, "waits for a person", func(s *Step, a *Approve) { s.Approve = a }),
 		scalar("stop", Line, "ends the run well, with the reason", `"nothing to do"`, func(s *Step) *Text { return &s.Stop }),
 		scalar("fail", Line, "ends the run as failed, with the reason", `"no such contact"`, func(s *Step) *Text { return &s.Fail }),
 	}
@@ -209,15 +209,15 @@ func waitForSection() section[WaitFor] {
 		scalar("trigger", Line, "the event that is waited for", "qwilr.page_accepted", func(w *WaitFor) *Text { return &w.Trigger }).must(),
 		pairs("with", "what the trigger is given", "{ channel: \"#sales\" }", func(w *WaitFor) *[]Entry { return &w.With }),
 		scalar("match", Expression, "which of these events is meant", "arriving.page.id == event.page.id", func(w *WaitFor) *Text { return &w.Match }),
-		scalar("timeout", Duration, "how long it is waited for", "7d", func(w *WaitFor) *Text { return &w.Timeout }),
+		scalar("timeout", Duration, "how long it is waited for; then the step gives nil. Without it the step fails after 90 days", "7d", func(w *WaitFor) *Text { return &w.Timeout }),
 	}}
 }
 
 func approveSection() section[Approve] {
 	return section[Approve]{name: "approve", noun: "approve", rows: []row[Approve]{
-		scalar("by", Line, "who may approve", "ops", func(a *Approve) *Text { return &a.By }),
+		lines("by", OneOrLines, "who may answer: names or addresses; without it everybody who has the link", "[grace@example.com, linus@example.com]", func(a *Approve) *[]Text { return &a.By }),
 		fields("form", "what the person fills in", func(a *Approve) *[]Field { return &a.Form }),
-		scalar("timeout", Duration, "how long it is waited for", "3d", func(a *Approve) *Text { return &a.Timeout }),
+		scalar("timeout", Duration, "how long it is waited for; then it counts as not approved. Without it 90 days", "3d", func(a *Approve) *Text { return &a.Timeout }),
 	}}
 }
 

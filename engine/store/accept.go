@@ -81,7 +81,7 @@ func (a *acceptance) store(t *tx) error {
 func (a *acceptance) storeOne(t *tx, i int) (journal.Accepted, error) {
 	arrival := &a.arrivals[i]
 	id := t.lastRun + 1
-	if arrival.SeenOnly {
+	if arrival.SeenOnly || arrival.IsOffer() {
 		id = 0
 	}
 	if arrival.EventID != "" {
@@ -92,6 +92,9 @@ func (a *acceptance) storeOne(t *tx, i int) (journal.Accepted, error) {
 	}
 	if arrival.SeenOnly {
 		return journal.Accepted{}, nil
+	}
+	if arrival.IsOffer() {
+		return journal.Accepted{}, a.offer(t, i)
 	}
 	t.lastRun = id
 	event, err := a.payload(t, a.events[i])

@@ -68,7 +68,7 @@ func (t *tx) claim(now, until int64, limit int) ([]journal.Lease, error) {
 		r := &runs[i]
 		t.move(r.flow, journal.Status(r.status), journal.Running)
 		leases = append(leases, journal.Lease{Run: r.id, Epoch: r.epoch + 1})
-		if err := t.exec(`update run set status = 'running', epoch = epoch + 1, started = 1, nudged = 0, wake = ? where id = ?`,
+		if err := t.exec(`update run set status = 'running', reason = '', epoch = epoch + 1, started = 1, nudged = 0, wake = ? where id = ?`,
 			until, r.id); err != nil {
 			return nil, err
 		}

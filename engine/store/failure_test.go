@@ -112,7 +112,7 @@ func TestFailedRuns(t *testing.T) {
 
 	s = open(t, dir)
 	wantLastFailure(t, s, 3)
-	if _, err := s.Prune(ctx, start.Add(time.Hour), 0); err != nil {
+	if _, err := s.Prune(ctx, store.Retention{Before: start.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	wantFailures(t, s, 0, 10)
@@ -131,7 +131,7 @@ func TestFirstFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("drop table failure; drop table account; drop index run_connection; pragma user_version = 1"); err != nil {
+	if _, err := db.Exec("drop table failure; drop table account; drop index run_connection; drop table point; drop table wait; drop table offer; pragma user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -37,6 +37,13 @@ func TestPlans(t *testing.T) {
 		{`delete from failure where run = ?`, "failure_run"},
 		{`delete from record where tab = ? and written < ?`, "record_tab"},
 		{`select body from record where tab = ? order by id`, "record_tab"},
+		{`select id, at from point where trigger = ? and connection = ?`, "point_of"},
+		{`select run from wait where point = ? and key = ? limit 1`, "wait_key"},
+		{`insert into offer (run, path, event) select run, path, ? from wait where point = ? and key = ?`, "wait_key"},
+		{`update run set due = ?, wake = ? where status = 'waiting' and id in (select run from wait where point = ? and key = ?)`, "wait_key"},
+		{`select path from wait where run = ?`, "PRIMARY KEY"},
+		{`select id, event from offer where run = ? and path = ?`, "offer_run"},
+		{askedSteps, "wait_key"},
 		{`select id, body from record where tab = ? and key = ? and key is not null`, "record_key"},
 	}
 	for _, test := range tests {

@@ -52,6 +52,9 @@ func (s *Store) Append(ctx context.Context, p journal.Progress) error {
 			if r.epoch != p.Epoch || r.status != string(journal.Running) {
 				return journal.ErrStaleEpoch
 			}
+			if err := t.keepWaits(&r, p); err != nil {
+				return err
+			}
 			return t.apply(&r, c)
 		})
 	}
@@ -194,12 +197,12 @@ func (t *tx) write(r *standing, events string) error {
 func (t *tx) pause(r *standing, c *change) error {
 	wake := sql.NullInt64{Int64: c.due, Valid: c.due != 0 || c.status == journal.Queued}
 	if r.nudged {
-		// A run it called ended while it was on its way to wait for it.
+		// What it waits for happened while it was on its way to wait for it.
 		wake = sql.NullInt64{Int64: c.at, Valid: true}
 	}
 	t.claimable = t.claimable || wake.Valid
-	return t.exec(`update run set appended = ?, status = ?, due = ?, nudged = 0, wake = ? where id = ?`,
-		r.appended, string(c.status), c.due, wake, r.id)
+	return t.exec(`update run set appended = ?, status = ?, reason = ?, due = ?, nudged = 0, wake = ? where id = ?`,
+		r.appended, string(c.status), c.reason, c.due, wake, r.id)
 }
 
 // end ends the run, lets the next one of its queue go and wakes the one that
@@ -215,6 +218,9 @@ func (t *tx) end(r *standing, c *change) error {
 	}
 	err := t.exec(`update run set appended = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
 		r.appended, string(c.status), c.reason, output, c.at, r.id)
+	if err == nil {
+		err = t.leaveWaits(r.id)
+	}
 	if err == nil && c.status.HasFailed() {
 		err = t.fail(r)
 	}
@@ -246,10 +252,10 @@ func (t *tx) underWay(r *standing) (bool, error) {
 		[]any{r.flow, r.queue, r.id}, new(int64))
 }
 
-// nudge makes the run that waits for another one due at once. If it is running
-// it may have looked before that one ended, and will be due when it waits.
-func (t *tx) nudge(parent, at int64) error {
-	n, err := t.change(`update run set due = ?, wake = ? where id = ? and status = 'waiting'`, at, at, parent)
+// nudge makes a run that waits due at once. If it is running it may have looked
+// before that for which it waits, and will be due when it waits.
+func (t *tx) nudge(run, at int64) error {
+	n, err := t.change(`update run set due = ?, wake = ? where id = ? and status = 'waiting'`, at, at, run)
 	if err != nil {
 		return err
 	}
@@ -257,7 +263,7 @@ func (t *tx) nudge(parent, at int64) error {
 		t.claimable = true
 		return nil
 	}
-	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, parent)
+	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, run)
 }
 
 // reopen queues the run again, at its old place of its queue.

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"patchbay/engine/journal"
@@ -16,37 +16,62 @@ import (
 // pruneBatch is how many runs one transaction removes: others wait behind it.
 const pruneBatch = 100
 
-// Prune removes ended runs with their journals and payloads and returns how
-// many: those that ended before the given time and, where keep is not 0, of
-// the others the oldest until keep are left. Their events stay marked as seen.
-func (s *Store) Prune(ctx context.Context, before time.Time, keep int) (int, error) {
-	removed, err := s.pruneBefore(ctx, nanos(before), math.MaxInt)
-	if err != nil || keep <= 0 {
-		return removed, wrap(err, "prune runs")
-	}
-	excess, err := s.ended(ctx)
-	if excess -= keep; err != nil || excess <= 0 {
-		return removed, wrap(err, "prune runs")
-	}
-	n, err := s.pruneBefore(ctx, math.MaxInt64, excess)
-	return removed + n, wrap(err, "prune runs")
+// Retention says how much of the history is kept: of the runs that have ended.
+// A limit of 0 keeps any number. The bytes of a run are those of its journal
+// and of what started it and came of it; what several runs share counts for
+// each in equal parts.
+type Retention struct {
+	Before    time.Time // what ended before is removed
+	Runs      int       // in all
+	FlowRuns  int       // of each flow
+	Bytes     int64     // in all
+	FlowBytes int64     // of each flow
 }
 
-// pruneBefore removes at most limit runs, the oldest first, that ended before
-// the given time.
-func (s *Store) pruneBefore(ctx context.Context, before int64, limit int) (int, error) {
+// Prune removes ended runs with their journals and payloads and returns how
+// many: those that ended before the given time and, of each flow and then of
+// all, the oldest until no limit is exceeded. Their events stay marked as seen.
+// The space they took is given back to the disk.
+func (s *Store) Prune(ctx context.Context, keep Retention) (int, error) {
+	removed, err := s.pruneBefore(ctx, nanos(keep.Before))
+	if err == nil {
+		var beyond []int64
+		if beyond, err = s.beyond(ctx, keep); err == nil {
+			var n int
+			n, err = s.pruneRuns(ctx, beyond)
+			removed += n
+		}
+	}
+	if err == nil && removed > 0 {
+		err = s.giveBack(ctx)
+	}
+	return removed, wrap(err, "prune runs")
+}
+
+// pruneBefore removes the runs that ended before the given time.
+func (s *Store) pruneBefore(ctx context.Context, before int64) (int, error) {
 	removed := 0
-	last := int64(0)
-	for removed < limit {
-		ids, err := s.prunable(ctx, last, before, min(pruneBatch, limit-removed))
+	for last := int64(0); ; {
+		ids, err := s.prunable(ctx, last, before, pruneBatch)
 		if err != nil || len(ids) == 0 {
 			return removed, err
 		}
 		last = ids[len(ids)-1]
+		n, err := s.pruneRuns(ctx, ids)
+		if removed += n; err != nil {
+			return removed, err
+		}
+	}
+}
+
+// pruneRuns removes those of the runs that have ended.
+func (s *Store) pruneRuns(ctx context.Context, ids []int64) (int, error) {
+	removed := 0
+	for batch := range slices.Chunk(ids, pruneBatch) {
 		n := 0
-		err = s.perform(ctx, func(t *tx) error {
+		err := s.perform(ctx, func(t *tx) error {
 			n = 0
-			for _, id := range ids {
+			for _, id := range batch {
 				gone, err := t.prune(id)
 				if err != nil {
 					return err
@@ -63,6 +88,100 @@ func (s *Store) pruneBefore(ctx context.Context, before int64, limit int) (int, 
 		removed += n
 	}
 	return removed, nil
+}
+
+// amount is how much history there is of something.
+type amount struct {
+	runs  int
+	bytes int64
+}
+
+// add counts one more run, and reports whether the limits still hold; 0 is none.
+func (a *amount) add(bytes int64, runs int, most int64) bool {
+	a.runs++
+	a.bytes += bytes
+	return (runs == 0 || a.runs <= runs) && (most == 0 || a.bytes <= most)
+}
+
+// beyond returns the ended runs that the limits do not keep, the oldest first.
+// It reads sizes only where one of the limits is about them.
+func (s *Store) beyond(ctx context.Context, keep Retention) ([]int64, error) {
+	size := `0`
+	if keep.Bytes > 0 || keep.FlowBytes > 0 {
+		size = runBytes
+	} else if over, err := s.tooMany(ctx, keep); err != nil || !over {
+		return nil, err
+	}
+	var all amount
+	flows := map[string]*amount{}
+	var beyond []int64
+	err := s.queries.each(ctx, `select id, flow, `+size+` from run where ended <> 0 order by id desc`, nil, func(rows *sql.Rows) error {
+		var id, bytes int64
+		var flow string
+		if err := rows.Scan(&id, &flow, &bytes); err != nil {
+			return err
+		}
+		of := flows[flow]
+		if of == nil {
+			of = &amount{}
+			flows[flow] = of
+		}
+		if !of.add(bytes, keep.FlowRuns, keep.FlowBytes) || !all.add(bytes, keep.Runs, keep.Bytes) {
+			beyond = append(beyond, id)
+		}
+		return nil
+	})
+	slices.Reverse(beyond)
+	return beyond, err
+}
+
+// runBytes is how much a run takes; 24 is appendBits.
+const runBytes = `(select coalesce(sum(octet_length(body)), 0) from event where event.id >= run.id << 24 and event.id < (run.id + 1) << 24)
+	+ (select coalesce(sum(octet_length(body) / uses), 0) from payload where payload.id in (run.event, run.inputs, run.output))`
+
+// tooMany reports whether there are more ended runs than a limit on their
+// number keeps.
+func (s *Store) tooMany(ctx context.Context, keep Retention) (bool, error) {
+	counts, err := s.Counts(ctx)
+	total := 0
+	for _, flow := range counts {
+		of := 0
+		for status, n := range flow {
+			if status.HasEnded() {
+				of += n
+			}
+		}
+		if total += of; keep.FlowRuns > 0 && of > keep.FlowRuns {
+			return true, err
+		}
+	}
+	return keep.Runs > 0 && total > keep.Runs, err
+}
+
+// giveBackPages is how many pages one transaction gives back: others wait
+// behind it.
+const giveBackPages = 1000
+
+// giveBack takes the pages that nothing is in out of the file, which becomes
+// shorter with the next checkpoint.
+func (s *Store) giveBack(ctx context.Context) error {
+	for {
+		var before, after int
+		err := s.perform(ctx, func(t *tx) error {
+			const free = `select freelist_count from pragma_freelist_count()`
+			if _, err := t.get(free, nil, &before); err != nil || before == 0 {
+				return err
+			}
+			if err := t.exec(fmt.Sprintf(`pragma incremental_vacuum(%d)`, giveBackPages)); err != nil {
+				return err
+			}
+			_, err := t.get(free, nil, &after)
+			return err
+		})
+		if err != nil || after == 0 || after >= before {
+			return err
+		}
+	}
 }
 
 // prunable returns the next runs behind last that ended before the given time.
@@ -87,20 +206,6 @@ func (s *Store) prunable(ctx context.Context, last, before int64, limit int) ([]
 		return nil, err
 	}
 	return ids, nil
-}
-
-// ended returns how many runs have ended.
-func (s *Store) ended(ctx context.Context) (int, error) {
-	counts, err := s.Counts(ctx)
-	total := 0
-	for _, flow := range counts {
-		for status, n := range flow {
-			if status.HasEnded() {
-				total += n
-			}
-		}
-	}
-	return total, err
 }
 
 // prune removes one run if it has ended, and reports whether it had.
@@ -153,7 +258,7 @@ type Stats struct {
 // Stats returns how much the store holds.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	var st Stats
-	for _, name := range []string{"patchbay.db", "patchbay.db-wal"} {
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
 		info, err := os.Stat(filepath.Join(s.dir, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return Stats{}, fmt.Errorf("measure the store: %w", err)

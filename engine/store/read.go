@@ -81,6 +81,9 @@ func listing(f journal.Filter) (string, []any) {
 	if f.Flow != "" {
 		where, args = append(where, flow), append(args, f.Flow)
 	}
+	if !f.Since.IsZero() {
+		where, args = append(where, "created >= ?"), append(args, nanos(f.Since))
+	}
 	text := "select " + runColumns + " from run"
 	if len(where) > 0 {
 		text += " where " + strings.Join(where, " and ")

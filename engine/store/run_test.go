@@ -76,7 +76,7 @@ func TestDuplicates(t *testing.T) {
 	for _, r := range claim(t, s, start, 10) {
 		progress(t, s, r, journal.Succeeded, journal.Event{At: start, Kind: journal.Ended, Status: journal.Succeeded})
 	}
-	if n, err := s.Prune(t.Context(), start.Add(time.Second), 0); n != 4 || err != nil {
+	if n, err := s.Prune(t.Context(), store.Retention{Before: start.Add(time.Second)}); n != 4 || err != nil {
 		t.Errorf("Prune = %d, %v, want 4 runs", n, err)
 	}
 	stop()
@@ -460,7 +460,7 @@ func TestPrune(t *testing.T) {
 		{start.Add(1000 * time.Hour), 0, 30, 1},
 	}
 	for _, test := range tests {
-		got, err := s.Prune(ctx, test.before, test.keep)
+		got, err := s.Prune(ctx, store.Retention{Before: test.before, Runs: test.keep})
 		stats, _ := s.Stats(ctx)
 		if got != test.want || err != nil || stats.Runs != test.left {
 			t.Errorf("Prune(%v, %d) = %d, %v and %d left, want %d and %d left", test.before, test.keep, got, err, stats.Runs, test.want, test.left)

@@ -6,9 +6,10 @@ import (
 )
 
 // migrations returns the scripts of which the ith brings a database from version
-// i (PRAGMA user_version) to i+1. One that was released is never changed: the
+// i (PRAGMA user_version) to i+1: an older database in a copy, which takes its
+// place when all of it went well. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2, format3} }
+func migrations() []string { return []string{format1, format2, format3, format4, format5} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -108,18 +109,39 @@ create table account (
 create index run_connection on run (connection, id) where connection <> '';
 `
 
-// migrate brings the database to the newest version, and refuses one that is
-// newer still.
+// format4 changes no table. A database of this format gives the pages of
+// pruned rows back to the disk (auto_vacuum), which only one can that was made
+// so: an older one is copied into it.
+const format4 = ``
+
+// format5 writes down which runs wait for an event or a person, and what they
+// are offered.
+const format5 = `
+-- What can be waited for: events of a trigger through a connection that have a
+-- key at a path (json; '' for all events). '' for trigger and connection is a person.
+create table point (
+	id integer primary key, definition text not null, trigger text not null, connection text not null, at text not null
+) strict;
+create unique index point_of on point (trigger, connection, at, definition);
+create table wait (
+	run integer not null, path text not null, point integer not null, key text not null,
+	primary key (run, path)
+) strict, without rowid;
+create index wait_key on wait (point, key, run);
+create table offer (
+	id integer primary key autoincrement,
+	run integer not null, path text not null, event integer not null
+) strict;
+create index offer_run on offer (run);
+`
+
+// migrate brings the database to the newest version.
 func (t *tx) migrate() error {
-	var version int
-	if err := t.conn.QueryRowContext(t.ctx, `pragma user_version`).Scan(&version); err != nil {
+	version, err := t.version()
+	if err != nil {
 		return err
 	}
 	scripts := migrations()
-	if version > len(scripts) {
-		return fmt.Errorf("it was written by a newer patchbay (its format is %d, this one reads up to %d): use that version again, or name another folder",
-			version, len(scripts))
-	}
 	for ; version < len(scripts); version++ {
 		// One text, so that a crash leaves the old version or the new one.
 		script := fmt.Sprintf("begin immediate;\n%s\npragma user_version = %d;\ncommit", scripts[version], version+1)
@@ -128,6 +150,20 @@ func (t *tx) migrate() error {
 		}
 	}
 	return nil
+}
+
+// version returns the version of the database, 0 for a new one. It refuses one
+// that is newer than the newest known here.
+func (t *tx) version() (int, error) {
+	var version int
+	if err := t.conn.QueryRowContext(t.ctx, `pragma user_version`).Scan(&version); err != nil {
+		return 0, err
+	}
+	if newest := len(migrations()); version > newest {
+		return 0, fmt.Errorf("it was written by a newer patchbay (its format is %d, this one reads up to %d): use that version again, or name another folder",
+			version, newest)
+	}
+	return version, nil
 }
 
 // stamp returns what kind of runs the store is for; a new one is for world.

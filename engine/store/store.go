@@ -7,12 +7,15 @@
 //	  .gitignore     *
 //	  lock           held (flock) by the process that owns the folder
 //	  patchbay.db    the database, with its -wal and -shm beside it
+//	  patchbay.db.*  one that was there before; see replace.go
 //
 //	meta       name → value: world (live | sandbox), identity
 //	run        one row a run; its small facts, and where it stands
 //	event      the journals: one row an append, with its events one a line
 //	payload    events that started runs, inputs and outputs; shared by `uses` runs
 //	seen       (flow, trigger, connection, event id) → run; outlives the run
+//	wait, point   which steps wait for an event or a person, and for which
+//	offer      events and answers that waiting steps are to look at
 //	cursor     how far polls and schedules have come
 //	tally      how many runs a flow has in each status
 //	definition, published   what runs execute, and which version is live
@@ -49,6 +52,10 @@ import (
 	"patchbay/engine/journal"
 )
 
+// CopyPattern is how the files in the data folder are called that [Store.Copy]
+// writes on their way elsewhere; Open removes those that were left behind.
+const CopyPattern = "copy-*.db"
+
 // readers is how many reads go on at once.
 const readers = 4
 
@@ -57,6 +64,14 @@ type Options struct {
 	// Sandbox opens a store whose runs touch no real service. A folder is
 	// for the sandbox or for live runs from its first day on, never for both.
 	Sandbox bool
+}
+
+// world is what a store is stamped with that is opened so.
+func (o Options) world() string {
+	if o.Sandbox {
+		return "sandbox"
+	}
+	return "live"
 }
 
 // Store is an open data folder. Its methods may be called by many goroutines
@@ -121,7 +136,10 @@ func (s *Store) Notify() <-chan struct{} { return s.notify }
 func (s *Store) Failed() <-chan struct{} { return s.failed }
 
 // Close closes the database and gives the folder back. Run is over by then.
-func (s *Store) Close() error {
+func (s *Store) Close() error { return errors.Join(s.disconnect(), s.lock.Close()) }
+
+// disconnect closes the connections to the database.
+func (s *Store) disconnect() error {
 	errs := []error{s.queries.close()}
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
@@ -132,18 +150,40 @@ func (s *Store) Close() error {
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	s.read, s.tx, s.write = nil, nil, nil
+	return errors.Join(errs...)
 }
 
 func (s *Store) open(ctx context.Context, o Options) error {
-	path := filepath.Join(s.dir, "patchbay.db")
+	if err := errors.Join(finishReplacing(s.dir), removeLeft(s.dir)); err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir, databaseFile)
 	if err := makeFile(path, nil); err != nil {
 		return err
 	}
+	if err := s.connect(ctx, path); err != nil {
+		return err
+	}
+	version, err := s.tx.version()
+	if err != nil {
+		return err
+	}
+	if version > 0 && version < len(migrations()) {
+		if err := s.upgrade(ctx, path, version); err != nil {
+			return err
+		}
+	}
+	if err := s.tx.migrate(); err != nil {
+		return err
+	}
+	return s.tx.perform(func(t *tx) error { return s.takeOver(t, o.world()) })
+}
+
+// connect opens the connections to the database at path.
+func (s *Store) connect(ctx context.Context, path string) error {
 	var err error
-	s.write, err = sql.Open("sqlite", dataSource(path,
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"cache_size(-32000)", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)"))
+	s.write, err = sql.Open("sqlite", writing(path))
 	if err != nil {
 		return err
 	}
@@ -165,14 +205,53 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		return err
 	}
 	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, statements: statements{on: conn}, tally: map[tallyKey]int{}}
-	if err := s.tx.migrate(); err != nil {
+	return nil
+}
+
+// writing returns the address under which a database is written.
+func writing(path string) string {
+	return dataSource(path, "busy_timeout(5000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"cache_size(-32000)", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)")
+}
+
+// upgrade puts a copy of the database in the newest format in its place. The
+// one of the old format stays beside it, so that the program before can be
+// used again.
+func (s *Store) upgrade(ctx context.Context, path string, version int) error {
+	draft := filepath.Join(s.dir, draftFile)
+	if err := makeFile(draft, nil); err != nil {
 		return err
 	}
-	world := "live"
-	if o.Sandbox {
-		world = "sandbox"
+	if _, err := s.tx.conn.ExecContext(ctx, `vacuum into ?`, draft); err != nil {
+		return fmt.Errorf("copy the database of format %d: %w", version, err)
 	}
-	return s.tx.perform(func(t *tx) error { return s.takeOver(t, world) })
+	err := editing(draft, func(db *sql.DB) error {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		t := &tx{ctx: context.WithoutCancel(ctx), conn: conn}
+		return errors.Join(t.migrate(), conn.Close())
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.disconnect(); err != nil {
+		return err
+	}
+	if err := replaceDatabase(s.dir, fmt.Sprintf("format-%d", version)); err != nil {
+		return err
+	}
+	return s.connect(ctx, path)
+}
+
+// removeLeft removes what a crash left behind of copies that were under way.
+func removeLeft(dir string) error {
+	left, err := filepath.Glob(filepath.Join(globbed(dir), CopyPattern))
+	for _, path := range append(left, filepath.Join(dir, draftFile), filepath.Join(dir, draftFile+"-journal")) {
+		err = errors.Join(err, removeOld(path))
+	}
+	return err
 }
 
 // takeOver stamps a new store, refuses one of the other world and voids the

@@ -21,7 +21,8 @@ type Address struct {
 	// Connection is whose events come here; "" where the body of each delivery
 	// says that, and for the webhook of a flow.
 	Connection string
-	// Triggers are those that fire here, as "flow/trigger id", sorted.
+	// Triggers are those that fire here, as "flow/trigger id", sorted; the steps
+	// that wait for an event are among them, as "flow/step".
 	Triggers []string
 }
 
@@ -212,6 +213,12 @@ func triggersOf(set *program.Set, connections ...*program.Connection) []string {
 		for _, t := range flow.Triggers {
 			if slices.ContainsFunc(connections, func(c *program.Connection) bool { return concerns(t, c) }) {
 				names = append(names, flow.ID+"/"+t.ID)
+			}
+		}
+		for _, s := range flow.Awaiting {
+			a := Awaited{Trigger: s.WaitFor.Event, Use: s.Use}
+			if slices.ContainsFunc(connections, a.comesThrough) {
+				names = append(names, flow.ID+"/"+s.Path)
 			}
 		}
 	}

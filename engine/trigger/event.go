@@ -44,7 +44,11 @@ func (h *Hooks) takeForVendor(ctx context.Context, job work, d *delivery) (answe
 		return answer{}, refuse(http.StatusOK, "no connection to %s has %s, so the event is for none of the flows",
 			job.set.Connectors[job.target.connector].Name, addressed(hooks.Connection, names))
 	}
-	if err := h.accept(ctx, job, d, h.arrivals(ctx, job, connections, d)); err != nil {
+	awaited, err := h.opt.awaited(ctx, job.set)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := h.accept(ctx, job, d, h.arrivals(ctx, job, connections, awaited, d)); err != nil {
 		return answer{}, err
 	}
 	return answer{status: max(hooks.AckStatus, http.StatusOK)}, nil
@@ -294,8 +298,9 @@ type found struct {
 	misfits  []string
 }
 
-// arrivals returns one arrival for each trigger that wants the delivery.
-func (h *Hooks) arrivals(ctx context.Context, job work, connections []*program.Connection, d *delivery) found {
+// arrivals returns one arrival for each trigger that wants the delivery, and one
+// for each trigger of which steps wait for an event.
+func (h *Hooks) arrivals(ctx context.Context, job work, connections []*program.Connection, awaited []Awaited, d *delivery) found {
 	t, names := job.target, d.names()
 	var all found
 	a := journal.Arrival{EventID: cmp.Or(eventID(t.hooks, names), rand.Text()), At: d.at}
@@ -314,6 +319,11 @@ func (h *Hooks) arrivals(ctx context.Context, job work, connections []*program.C
 				}
 			}
 		}
+		for _, on := range through(awaited, c) {
+			if mine(on.Addressee()) && h.matches(on, names) {
+				all.add(h.offer(on, names, a))
+			}
+		}
 	}
 	return all
 }
@@ -321,16 +331,26 @@ func (h *Hooks) arrivals(ctx context.Context, job work, connections []*program.C
 // arrival returns the arrival of a delivery at a trigger that wants it; misfit
 // is why the delivery cannot be used.
 func (h *Hooks) arrival(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, names map[string]any, a journal.Arrival) (_ journal.Arrival, misfit string) {
-	event, err := h.opt.Map(t.Event.Output.Whole(), t.Event.Output.Wire(names))
-	if err != nil {
-		return a, "the delivery is not what " + t.Event.ID + " describes: " + sentence(err)
+	if misfit = h.read(t.Event, names, &a); misfit != "" {
+		return a, misfit
 	}
-	a.Flow, a.Definition, a.Trigger, a.Event = flow.ID, flow.Hash, t.ID, event
-	if same, ok := sameID(t.Event, event); ok {
-		a.EventID = same
-	}
+	a.Flow, a.Definition, a.Trigger = flow.ID, flow.Hash, t.ID
 	a.Queue = h.queue(ctx, flow, &a)
 	return a, ""
+}
+
+// read brings a delivery into the form of a trigger's event; misfit is why it
+// cannot.
+func (h *Hooks) read(t *program.Trigger, names map[string]any, a *journal.Arrival) (misfit string) {
+	event, err := h.opt.Map(t.Output.Whole(), t.Output.Wire(names))
+	if err != nil {
+		return "the delivery is not what " + t.ID + " describes: " + sentence(err)
+	}
+	a.Event = event
+	if same, ok := sameID(t, event); ok {
+		a.EventID = same
+	}
+	return ""
 }
 
 func (f *found) add(a journal.Arrival, misfit string) {

@@ -23,6 +23,7 @@
 //	           verify.go      who sent it
 //	           age.go         and when
 //	           event.go       the arrivals it becomes
+//	           offer.go       the one for runs that wait for it
 //	           account.go     which accounts of a sign-in come and go
 //	Schedules  schedule.go    which ticks are due, and which were missed
 //	           tick.go        when the next one is, through summer and winter time
@@ -63,10 +64,46 @@ type Intake struct {
 	// Cursor returns how far a schedule, a poll or a watch for failures has
 	// come, false if it has never begun.
 	Cursor func(ctx context.Context, flow, trigger, connection string) (any, bool, error)
+	// Awaited returns what runs wait for, also those that began with an earlier
+	// version of their flow; nil for nothing.
+	Awaited func(ctx context.Context) ([]Awaited, error)
 	// Fields returns the fields of a connection that are no secrets, those
 	// that a sign-in filled among them; nil means those of its file.
 	Fields func(ctx context.Context, conn *program.Connection) map[string]any
 	Logger *slog.Logger // nil for none
+}
+
+// Awaited is an event that a step waits for.
+type Awaited struct {
+	Trigger *program.Trigger
+	// Connection is the one the event comes through; "" where Use says that.
+	Connection string
+	Use        *program.Use
+	Step       string // "flow/step"
+}
+
+// comesThrough reports whether deliveries for the connection may be the event.
+func (a Awaited) comesThrough(c *program.Connection) bool {
+	if a.Trigger.Connector.ID != c.Connector.ID {
+		return false
+	}
+	return a.Use != nil && a.Use.Stands(c) || a.Connection == c.Name
+}
+
+// awaited returns what the steps of live flows wait for, and what runs of
+// earlier versions do.
+func (in Intake) awaited(ctx context.Context, set *program.Set) ([]Awaited, error) {
+	var all []Awaited
+	for _, flow := range flowsOf(set) {
+		for _, s := range flow.Awaiting {
+			all = append(all, Awaited{Trigger: s.WaitFor.Event, Use: s.Use, Step: flow.ID + "/" + s.Path})
+		}
+	}
+	if in.Awaited == nil {
+		return all, nil
+	}
+	earlier, err := in.Awaited(ctx)
+	return append(all, earlier...), err
 }
 
 func (in Intake) log() *slog.Logger {

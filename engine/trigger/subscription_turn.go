@@ -32,7 +32,11 @@ func (s *Subscriptions) turn(ctx context.Context, now time.Time) time.Time {
 		return now.Add(firstRetry)
 	}
 	set := s.opt.Live()
-	wishes := s.wishes(ctx, set)
+	wishes, err := s.wishes(ctx, set)
+	if err != nil {
+		s.log.Error("look for what runs wait for", "error", err)
+		return now.Add(firstRetry)
+	}
 	s.drop(wishes)
 	names := slices.Collect(maps.Keys(wishes))
 	for _, k := range s.kept {

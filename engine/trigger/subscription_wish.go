@@ -41,32 +41,19 @@ func subscribes(c *program.Connection) *program.Subscribe {
 
 // wishes returns what the enabled flows need, by connection and in the order
 // of events.
-func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string][]*wish {
+func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) (map[string][]*wish, error) {
 	all := map[string][]*wish{}
+	awaited, err := s.opt.awaited(ctx, set)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(set.Connections)) {
 		conn := set.Connections[name]
 		sub := subscribes(conn)
 		if sub == nil {
 			continue
 		}
-		bySlot := map[slot]*wish{}
-		for _, flow := range flowsOf(set) {
-			for _, t := range flow.Triggers {
-				if !listens(t, conn) || t.Event.Event == "" {
-					continue
-				}
-				at := slotOf(sub, name, t.Event.Event)
-				if bySlot[at] == nil {
-					bySlot[at] = &wish{slot: at, conn: conn}
-				}
-				w := bySlot[at]
-				if !slices.Contains(w.events, t.Event.Event) {
-					w.events = append(w.events, t.Event.Event)
-				}
-				w.triggers = append(w.triggers, flow.ID+"/"+t.ID)
-				w.caught = w.caught || t.Event.Poll != nil
-			}
-		}
+		bySlot := wanted(set, awaited, conn, sub)
 		for _, w := range bySlot {
 			slices.Sort(w.events)
 			s.fill(ctx, w, sub)
@@ -74,7 +61,41 @@ func (s *Subscriptions) wishes(ctx context.Context, set *program.Set) map[string
 		}
 		slices.SortFunc(all[name], func(a, b *wish) int { return strings.Compare(a.event, b.event) })
 	}
-	return all
+	return all, nil
+}
+
+// wanted returns the subscriptions of one connection that triggers and waiting
+// steps need.
+func wanted(set *program.Set, awaited []Awaited, conn *program.Connection, sub *program.Subscribe) map[slot]*wish {
+	bySlot := map[slot]*wish{}
+	want := func(t *program.Trigger, who string) *wish {
+		at := slotOf(sub, conn.Name, t.Event)
+		if bySlot[at] == nil {
+			bySlot[at] = &wish{slot: at, conn: conn}
+		}
+		w := bySlot[at]
+		if !slices.Contains(w.events, t.Event) {
+			w.events = append(w.events, t.Event)
+		}
+		if !slices.Contains(w.triggers, who) {
+			w.triggers = append(w.triggers, who)
+		}
+		return w
+	}
+	for _, flow := range flowsOf(set) {
+		for _, t := range flow.Triggers {
+			if listens(t, conn) && t.Event.Event != "" {
+				w := want(t.Event, flow.ID+"/"+t.ID)
+				w.caught = w.caught || t.Event.Poll != nil
+			}
+		}
+	}
+	for _, a := range awaited {
+		if a.comesThrough(conn) && a.Trigger.Event != "" {
+			want(a.Trigger, a.Step)
+		}
+	}
+	return bySlot
 }
 
 func slotOf(sub *program.Subscribe, connection, event string) slot {

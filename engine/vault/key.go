@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -24,8 +26,9 @@ const (
 // LoadKey returns the key of the data folder dir. Where env, the value of
 // PATCHBAY_KEY, is not empty it is the key: 32 bytes as base64 or hex.
 // Otherwise the key is in a file of the folder, which only its owner may read;
-// it is made when there is none.
-func LoadKey(dir, env string) ([]byte, error) {
+// it is made when there is none, unless the folder needs the one of the id
+// needed: then the error is [ErrNoKey].
+func LoadKey(dir, env, needed string) ([]byte, error) {
 	if env = strings.TrimSpace(env); env != "" {
 		key, ok := parseKey(env)
 		if !ok {
@@ -34,13 +37,62 @@ func LoadKey(dir, env string) ([]byte, error) {
 		}
 		return key, nil
 	}
-	path := filepath.Join(dir, keyFile)
+	path := KeyFile(dir)
 	key, err := readKey(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeKey(dir, path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
 	}
-	return key, err
+	if needed != "" {
+		return nil, fmt.Errorf("%w: what it keeps is sealed with key %s; put its key file back as %s, or give the key in %s", ErrNoKey, needed, path, KeyVariable)
+	}
+	return makeKey(dir, path)
 }
+
+// ErrNoKey says that a data folder holds sealed things and no key.
+var ErrNoKey = errors.New("the key of the data folder is missing")
+
+// KeyFile returns the path of the key file of a data folder.
+func KeyFile(dir string) string { return filepath.Join(dir, keyFile) }
+
+// KeyID returns the id of a key, by which people tell keys apart.
+func KeyID(key []byte) string {
+	id := idOf(key)
+	return hex.EncodeToString(id[:])
+}
+
+// NeededKey returns the id of the key that a store is sealed with, "" for one
+// that no vault has opened yet.
+func NeededKey(ctx context.Context, s Store) (string, error) {
+	data, found, err := s.Sealed(ctx, kindKey, checkName)
+	if err != nil || !found || len(data) < 1+idSize {
+		return "", err
+	}
+	return hex.EncodeToString(data[1 : 1+idSize]), nil
+}
+
+// WriteKey writes a key, as LoadKey reads it from the environment, to the key
+// file of the data folder dir. A file that is there is kept under the name with
+// aside behind it, which is returned; one with the same key stays.
+func WriteKey(dir, text, aside string) (kept string, err error) {
+	key, ok := parseKey(text)
+	if !ok {
+		return "", errors.New("write key: the backup holds no key that can be read")
+	}
+	path := KeyFile(dir)
+	if before, err := readKey(path); err == nil && bytes.Equal(before, key) {
+		return "", nil
+	}
+	if _, err := os.Stat(path); err == nil {
+		kept = path + "." + aside
+		if err := os.Rename(path, kept); err != nil {
+			return "", fmt.Errorf("keep the key: %w", err)
+		}
+	}
+	return kept, writeKey(dir, path, key)
+}
+
+// KeyText returns a key as WriteKey takes it.
+func KeyText(key []byte) string { return base64.StdEncoding.EncodeToString(key) }
 
 func readKey(path string) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -61,19 +113,23 @@ func readKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-// makeKey writes a new key. It appears under its name only when it is whole.
 func makeKey(dir, path string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
 	key := make([]byte, keySize)
 	_, _ = rand.Read(key) // never returns an error
+	return key, writeKey(dir, path, key)
+}
+
+// writeKey writes the key file. It appears under its name only when it is whole.
+func writeKey(dir, path string, key []byte) error {
 	f, err := os.CreateTemp(dir, keyFile+".*")
 	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
+		return fmt.Errorf("make key: %w", err)
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // gone already where all went well
-	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
+	_, err = f.WriteString(KeyText(key) + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -82,9 +138,9 @@ func makeKey(dir, path string) ([]byte, error) {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
+		return fmt.Errorf("make key: %w", err)
 	}
-	return key, nil
+	return nil
 }
 
 // syncDir makes the names in a folder last. Windows has no such call and needs

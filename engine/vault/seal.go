@@ -24,11 +24,14 @@ import (
 // to neither. All before the nonce, and kind and name, are authenticated: a
 // sealed text opens only in its own place and for its own host.
 type box struct {
-	id   [8]byte
+	id   [idSize]byte
 	aead cipher.AEAD
 }
 
-const sealVersion = 1
+const (
+	sealVersion = 1
+	idSize      = 8
+)
 
 // binding is what a token belongs to besides its name.
 type binding struct{ connector, host string }
@@ -82,10 +85,13 @@ func newBox(key []byte) (*box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
-	b := &box{aead: aead}
+	return &box{id: idOf(key), aead: aead}, nil
+}
+
+// idOf returns the id of a key, which tells nothing about the key.
+func idOf(key []byte) [idSize]byte {
 	sum := sha256.Sum256(append([]byte("patchbay key id\x00"), key...))
-	copy(b.id[:], sum[:])
-	return b, nil
+	return [idSize]byte(sum[:idSize])
 }
 
 // seal returns plain sealed for its place.

@@ -52,6 +52,8 @@ const (
 	kindSecret = "secret"
 	kindToken  = "token"
 	kindSignIn = "signin"
+
+	checkName = "check" // of the one thing of kindKey
 )
 
 // Options is what a vault is made of. Store and Key are required.
@@ -132,7 +134,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 // checkKey holds the key against the one that sealed the store, or marks an
 // empty store with it.
 func (v *Vault) checkKey(ctx context.Context) error {
-	const name = "check"
+	const name = checkName
 	data, found, err := v.store.Sealed(ctx, kindKey, name)
 	if err != nil {
 		return fmt.Errorf("read key check: %w", err)
