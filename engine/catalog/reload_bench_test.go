@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 
 	"patchbay/connectors"
@@ -44,11 +45,12 @@ func benchmark(b *testing.B, file string) {
 func BenchmarkReloadCompany(b *testing.B) {
 	files := sound()
 	for i := range 1000 {
-		text := "flow: 1\ntriggers: [{ on_demand: {} }]\nsteps:\n"
+		var text strings.Builder
+		text.WriteString("flow: 1\ntriggers: [{ on_demand: {} }]\nsteps:\n")
 		for step := range 20 {
-			text += fmt.Sprintf("  - id: tag_%d\n    action: crm.add_tag\n    with: { tag: \"number ${{ %d }} of ${{ flow.id }}\" }\n", step, i)
+			text.WriteString(fmt.Sprintf("  - id: tag_%d\n    action: crm.add_tag\n    with: { tag: \"number ${{ %d }} of ${{ flow.id }}\" }\n", step, i))
 		}
-		files[fmt.Sprintf("flows/flow-%04d.yaml", i)] = text
+		files[fmt.Sprintf("flows/flow-%04d.yaml", i)] = text.String()
 	}
 	w := newBench(b, files)
 	w.builtin = connectors.Files

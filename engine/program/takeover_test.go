@@ -53,19 +53,20 @@ func edited(src program.Sources, file string, edit func(string) string) program.
 func shape(s *program.Set) []string {
 	var out []string
 	for id, f := range s.Flows {
-		line := fmt.Sprintf("flow %s %s %q", id, f.Hash, f.Name)
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("flow %s %s %q", id, f.Hash, f.Name))
 		for _, role := range slices.Sorted(maps.Keys(f.Uses)) {
-			line += fmt.Sprintf(" %s=%s/%s", role, f.Uses[role].Connector.Sum, f.Uses[role].Connection)
+			line.WriteString(fmt.Sprintf(" %s=%s/%s", role, f.Uses[role].Connector.Sum, f.Uses[role].Connection))
 			if f.Uses[role].Connector != s.Connectors[f.Uses[role].Connector.ID] {
-				line += " of another set"
+				line.WriteString(" of another set")
 			}
 		}
 		for _, called := range slices.Sorted(maps.Keys(f.Calls)) {
 			if f.Calls[called] != s.Flows[called] {
-				line += " calls another version of " + called
+				line.WriteString(" calls another version of " + called)
 			}
 		}
-		out = append(out, line)
+		out = append(out, line.String())
 	}
 	for name, c := range s.Connections {
 		out = append(out, fmt.Sprintf("connection %s %s %s %v %v %q %t", name, c.Connector.Sum, c.Auth.Name, c.Fields, c.Secrets, c.BaseURL, c.Sandbox))
