@@ -196,7 +196,7 @@ func sketch(k *Connector) string {
 		switch {
 		case in.Optional || in.Default != nil:
 		case in.Secret:
-			written.WriteString(fmt.Sprintf(", %s: \"${{ secret.%s_%s }}\"", in.Name, k.ID, in.Name))
+			fmt.Fprintf(&written, ", %s: \"${{ secret.%s_%s }}\"", in.Name, k.ID, in.Name)
 		default:
 			written.WriteString(", " + in.Name + ": …")
 		}

@@ -54,9 +54,9 @@ func shape(s *program.Set) []string {
 	var out []string
 	for id, f := range s.Flows {
 		var line strings.Builder
-		line.WriteString(fmt.Sprintf("flow %s %s %q", id, f.Hash, f.Name))
+		fmt.Fprintf(&line, "flow %s %s %q", id, f.Hash, f.Name)
 		for _, role := range slices.Sorted(maps.Keys(f.Uses)) {
-			line.WriteString(fmt.Sprintf(" %s=%s/%s", role, f.Uses[role].Connector.Sum, f.Uses[role].Connection))
+			fmt.Fprintf(&line, " %s=%s/%s", role, f.Uses[role].Connector.Sum, f.Uses[role].Connection)
 			if f.Uses[role].Connector != s.Connectors[f.Uses[role].Connector.ID] {
 				line.WriteString(" of another set")
 			}

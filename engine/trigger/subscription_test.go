@@ -164,7 +164,7 @@ func (d *desk) call(ctx context.Context, action *program.Action, _ *program.Conn
 	var text strings.Builder
 	text.WriteString(action.Name)
 	for _, name := range slices.Sorted(maps.Keys(input)) {
-		text.WriteString(fmt.Sprintf(" %v", input[name]))
+		fmt.Fprintf(&text, " %v", input[name])
 	}
 	d.calls = append(d.calls, text.String())
 	if d.refuse != nil {
