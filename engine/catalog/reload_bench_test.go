@@ -48,7 +48,7 @@ func BenchmarkReloadCompany(b *testing.B) {
 		var text strings.Builder
 		text.WriteString("flow: 1\ntriggers: [{ on_demand: {} }]\nsteps:\n")
 		for step := range 20 {
-			text.WriteString(fmt.Sprintf("  - id: tag_%d\n    action: crm.add_tag\n    with: { tag: \"number ${{ %d }} of ${{ flow.id }}\" }\n", step, i))
+			fmt.Fprintf(&text, "  - id: tag_%d\n    action: crm.add_tag\n    with: { tag: \"number ${{ %d }} of ${{ flow.id }}\" }\n", step, i)
 		}
 		files[fmt.Sprintf("flows/flow-%04d.yaml", i)] = text.String()
 	}
