@@ -230,12 +230,12 @@ func (f *flowScan) inQuotes(col int) int {
 	if f.line != line || f.isEnd(after) || strings.ContainsRune(",:]}", f.row[after]) {
 		return end
 	}
-	to := f.reach(col)
+	to := max(f.reach(col), end) // what looks like the end of the value may stand inside the quotes
 	if f.inMap() && f.behind && f.missingComma(end, string(f.row[end:to])) {
-		return max(to, end)
+		return to
 	}
 	f.tellQuote(after, col, to, "Y113", fmt.Sprintf("the value ends with %c, and then more text follows", f.row[end-1]))
-	return max(to, end)
+	return to
 }
 
 // unquoted reads a key or value without quotes.
