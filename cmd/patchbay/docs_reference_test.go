@@ -226,7 +226,11 @@ func shipped(t *testing.T) *program.Set {
 		t.Fatal(err)
 	}
 	src.AsNeeded = nil // all of it
-	return program.Build(src, program.Options{})
+	set := program.Build(src, program.Options{})
+	if err := set.Findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // connectorTable leads to the references of the connectors.

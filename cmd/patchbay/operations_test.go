@@ -2,15 +2,12 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"patchbay/connectors"
-	"patchbay/engine/program"
 	"patchbay/engine/spec"
 )
 
@@ -66,7 +63,7 @@ func TestOperations(t *testing.T) {
 	for _, k := range spec.Keys("trigger") {
 		known[k.Name+":"] = true
 	}
-	for k := range builtIn(t).AllConnectors() {
+	for k := range shipped(t).AllConnectors() {
 		for _, a := range k.Actions() {
 			known[a.ID] = true
 		}
@@ -92,27 +89,4 @@ func TestOperations(t *testing.T) {
 	if len(missing) > 0 {
 		t.Errorf("there is no %s", strings.Join(missing, ", "))
 	}
-}
-
-// builtIn checks all connectors that Patchbay brings along.
-func builtIn(t *testing.T) *program.Set {
-	t.Helper()
-	src := program.Sources{Connectors: map[string][]program.File{}}
-	err := fs.WalkDir(connectors.Files, ".", func(name string, d fs.DirEntry, err error) error {
-		id, _, nested := strings.Cut(name, "/")
-		if err != nil || d.IsDir() || !nested {
-			return err
-		}
-		data, err := fs.ReadFile(connectors.Files, name)
-		src.Connectors[id] = append(src.Connectors[id], program.File{Path: "connectors/" + name, Data: data})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := program.Build(src, program.Options{})
-	if err := set.Findings.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return set
 }

@@ -15,21 +15,7 @@ import (
 // stands in the workspace. Nothing is written and nothing goes live.
 func (c *Catalog) Check(file string, text []byte) diag.List {
 	live := c.Live()
-	src := program.Sources{
-		Connectors: maps.Clone(live.read.Connectors), Flows: slices.Clone(live.read.Flows), AsNeeded: maps.Clone(live.read.AsNeeded),
-	}
-	f := program.File{Path: file, Data: text}
-	if rest, ok := strings.CutPrefix(file, "connectors/"); ok {
-		id, _, _ := strings.Cut(rest, "/")
-		if !live.read.own[id] {
-			// A folder in the workspace replaces a built-in connector whole.
-			src.Connectors[id] = nil
-			delete(src.AsNeeded, id)
-		}
-		src.Connectors[id] = put(src.Connectors[id], f)
-	} else {
-		src.Flows = put(src.Flows, f)
-	}
+	src := With(live.read.Sources, program.File{Path: file, Data: text})
 	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Previous: []*program.Set{live.Set}})
 	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
 }

@@ -36,15 +36,7 @@ func TestDescribedActions(t *testing.T) {
 	if _, err := os.Stat(descriptions); err != nil {
 		t.Skipf("the services' descriptions are not here, so nothing is proven against them: %v", err)
 	}
-	src, err := catalog.Read(os.DirFS(t.TempDir()), connectors.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src.AsNeeded = nil // whole, whether a flow names it or not
-	set := program.Build(src, program.Options{})
-	if err := set.Findings.Err(); err != nil {
-		t.Fatal(err)
-	}
+	set := builtIn(t)
 	for _, test := range []struct {
 		connector string
 		files     []string
@@ -68,6 +60,21 @@ func TestDescribedActions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// builtIn checks all connectors that Patchbay brings along, whole.
+func builtIn(t *testing.T) *program.Set {
+	t.Helper()
+	src, err := catalog.Read(os.DirFS(t.TempDir()), connectors.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.AsNeeded = nil // whole, whether a flow names it or not
+	set := program.Build(src, program.Options{})
+	if err := set.Findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // vendor is a service that is what its description says.

@@ -3,7 +3,6 @@ package enginetest_test
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"patchbay/connectors"
 	"patchbay/engine/call"
 	"patchbay/engine/console"
 	"patchbay/engine/expr"
@@ -27,23 +25,7 @@ import (
 // deliver.
 func delivered(t *testing.T) []*program.Trigger {
 	t.Helper()
-	src := program.Sources{Connectors: map[string][]program.File{}}
-	err := fs.WalkDir(connectors.Files, ".", func(name string, d fs.DirEntry, err error) error {
-		id, _, nested := strings.Cut(name, "/")
-		if err != nil || d.IsDir() || !nested {
-			return err
-		}
-		data, err := fs.ReadFile(connectors.Files, name)
-		src.Connectors[id] = append(src.Connectors[id], program.File{Path: "connectors/" + name, Data: data})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := program.Build(src, program.Options{})
-	if err := set.Findings.Err(); err != nil {
-		t.Fatal(err)
-	}
+	set := builtIn(t)
 	var all []*program.Trigger
 	for k := range set.AllConnectors() {
 		for _, on := range k.Triggers() {

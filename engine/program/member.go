@@ -139,7 +139,7 @@ func (c *Connection) member(a journal.Account) *Connection {
 // that have left among them, sorted by name.
 func (s *Set) MembersOf(connection string) []*Connection { return s.members[connection] }
 
-// ConnectionsOf returns the connections that a role stands for now: the one it
+// ConnectionsOf returns the connections that a role stands for in this set: the one it
 // names, or all accounts that are there. It is empty for a connection that
 // there is none of.
 func (s *Set) ConnectionsOf(u *Use) []*Connection {
