@@ -23,7 +23,7 @@ func (e *Engine) awaited(ctx context.Context) ([]trigger.Awaited, error) {
 			e.log.Warn("load a version that waits for an event", "definition", w.Definition, "trigger", w.Trigger, "error", err)
 			continue
 		}
-		for _, s := range flow.Awaiting {
+		for _, s := range flow.Awaiting() {
 			if s.WaitFor.Event.ID == w.Trigger {
 				all = append(all, trigger.Awaited{Trigger: s.WaitFor.Event, Connection: w.Connection, Step: flow.ID + "/" + s.Path})
 				break

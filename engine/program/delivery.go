@@ -74,7 +74,7 @@ func (s *Set) Waiting(t *Trigger) iter.Seq2[*Flow, *Use] {
 					return
 				}
 			}
-			for _, step := range flow.Awaiting {
+			for _, step := range flow.Awaiting() {
 				if flow.Enabled && step.WaitFor.Event.ID == t.ID && !yield(flow, step.Use) {
 					return
 				}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"patchbay/engine/expr"
@@ -34,11 +35,20 @@ type Flow struct {
 	// Links are the places of its approve steps by their ids, as far as they
 	// are known before the step begins: not those inside a loop.
 	Links map[string]string
-	// Awaiting are its steps, and those of the flows it calls, that wait for an
-	// event.
-	Awaiting []*Step
 	// Calls are the flows it calls, by id, at the version it was checked with.
 	Calls map[string]*Flow
+
+	awaiting []*Step // of its own
+}
+
+// Awaiting returns the steps of the flow, and of those it calls, that wait for
+// an event.
+func (f *Flow) Awaiting() []*Step {
+	all := slices.Clip(f.awaiting)
+	for _, id := range slices.Sorted(maps.Keys(f.Calls)) {
+		all = append(all, f.Calls[id].Awaiting()...)
+	}
+	return all
 }
 
 // Mode says what happens if an event arrives while the flow is at work.

@@ -21,6 +21,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	made.Output = value.Of(value.Any)
 	made.Flow = s.Call.Value
 	at := &spec.Value{Pos: s.Call.Pos, Text: s.Call}
+	found := len(c.found)
 	callee := c.callee(s.Call)
 	if callee == nil {
 		c.objectTemplate(at, s.With, scope.scope(), nil, "input")
@@ -28,13 +29,13 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	}
 	c.made.Calls[callee.ID] = callee
 	c.calledFor(s.Call, callee)
-	c.made.Awaiting = append(c.made.Awaiting, callee.Awaiting...)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	made.Output = value.Of(value.Nil)
 	if callee.OutputType != nil {
 		made.Output = callee.OutputType
 	}
+	c.called(callee, writtenKeys(s.With), len(c.found) > found)
 }
 
 // callee returns the flow that is called, checked before the one that calls
@@ -67,13 +68,41 @@ func (c *flowCheck) checkedBefore(t spec.Text) *Flow {
 	defer func() { c.b.calling = c.b.calling[:len(c.b.calling)-1] }()
 	if c.b.flows[t.Value].state == checking {
 		c.b.circle(t.Value)
-		return c.called(t.Value, nil)
+		return c.uncalled()
 	}
 	callee := c.b.flow(t.Value)
 	if _, sound := c.b.set.Flows[t.Value]; !sound {
-		return c.called(t.Value, nil)
+		return c.uncalled()
 	}
-	return c.called(t.Value, callee)
+	return callee
+}
+
+// face is all that the check of a call may know of the flow that is called:
+// what else is written there can change without it.
+type face struct {
+	onDemand bool
+	runsFor  Use // the role that stands for each account in turn
+	inputs   []value.Field
+	required []string
+	output   *value.Type
+}
+
+// face returns what a call with those inputs sees of the flow; a call that had
+// something wrong has seen every input.
+func (f *Flow) face(given []string, wrong bool) face {
+	seen := face{output: f.OutputType, onDemand: slices.ContainsFunc(f.Triggers, func(t *FlowTrigger) bool { return t.OnDemand })}
+	if use := f.Fanned(); use != nil {
+		seen.runsFor = Use{Role: use.Role, Connection: use.Connection}
+	}
+	for _, in := range f.Inputs {
+		if wrong || slices.Contains(given, in.Name) {
+			seen.inputs = append(seen.inputs, in.Field)
+		}
+		if in.Required() {
+			seen.required = append(seen.required, in.Name)
+		}
+	}
+	return seen
 }
 
 // circle reports flows that call each other in a circle, whose last call comes
@@ -103,15 +132,15 @@ func (b *builder) circle(back string) {
 // hash is the content hash of all that the flow does: its own text, the
 // connectors its roles stand for, the flows it calls and the shapes of its
 // tables. The accounts behind the roles are no part of it.
-func (c *flowCheck) hash(source []byte) string {
-	files := []File{{Path: "flow/" + c.made.ID, Data: source}}
-	for role, use := range c.made.Uses {
+func (f *Flow) hash(source []byte, tables map[string]*TableShape) string {
+	files := []File{{Path: "flow/" + f.ID, Data: source}}
+	for role, use := range f.Uses {
 		files = append(files, File{Path: "use/" + role + "/" + use.Connector.ID, Data: []byte(use.Connector.Hash)})
 	}
-	for id, flow := range c.made.Calls {
+	for id, flow := range f.Calls {
 		files = append(files, File{Path: "call/" + id, Data: []byte(flow.Hash)})
 	}
-	for id, t := range c.tables {
+	for id, t := range tables {
 		var b strings.Builder
 		describe(&b, t.Row)
 		fmt.Fprintf(&b, " key %q", t.Key)

@@ -55,8 +55,8 @@ func (b *builder) flow(id string) *Flow {
 	}
 	f.flow = c.made
 	c.all()
-	c.made.Hash = c.hash(f.file.Data)
-	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked}
+	c.made.Hash = c.made.hash(f.file.Data, c.tables)
+	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked, tables: c.tables}
 	b.done(f)
 	return f.flow
 }

@@ -46,7 +46,7 @@ func (c *flowCheck) waitFor(w *spec.WaitFor, made *Step, scope *stepScope) {
 	}
 	c.decided(w.Match, made.WaitFor.Match)
 	made.WaitFor.key()
-	c.made.Awaiting = append(c.made.Awaiting, made)
+	c.made.awaiting = append(c.made.awaiting, made)
 }
 
 // key finds in the condition what an event must bear to be worth a look.

@@ -3,9 +3,11 @@ package program
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 
 	"patchbay/engine/diag"
+	"patchbay/engine/spec"
 )
 
 // A flow comes out the same while its file is the same and whatever its check
@@ -35,6 +37,7 @@ type keptCheck struct {
 	failed bool
 	found  diag.List
 	asked  []asked
+	tables map[string]*TableShape // for the hash of the flow
 }
 
 // asked is a question with the answer that a check was given: it reports
@@ -100,11 +103,29 @@ func (b *builder) takeOver(f *flowFile) bool {
 		if k.check == nil || slices.ContainsFunc(k.check.asked, func(same asked) bool { return !same(b) }) {
 			continue
 		}
-		f.taken, f.flow, f.kept.check = true, k.check.flow, k.check
+		f.taken, f.kept.check = true, k.check.relinked(b, f.file.Data)
+		f.flow = f.kept.check.flow
 		b.done(f)
 		return true
 	}
 	return false
+}
+
+// relinked returns the check with a flow that calls the flows of this Build: of
+// those it calls, other things may have changed than what it saw of them.
+func (k *keptCheck) relinked(b *builder, source []byte) *keptCheck {
+	flow := *k.flow
+	flow.Calls = map[string]*Flow{}
+	for id := range k.flow.Calls {
+		flow.Calls[id] = b.flows[id].flow
+	}
+	if maps.Equal(flow.Calls, k.flow.Calls) {
+		return k
+	}
+	flow.Hash = flow.hash(source, k.tables)
+	again := *k
+	again.flow = &flow
+	return &again
 }
 
 // about is what a question is about, for one that is put again by the same
@@ -229,16 +250,71 @@ func (c *flowCheck) flowNamed(id string) existence {
 	})
 }
 
-// called keeps which flow, checked before this one, it calls; nil stands for
-// one that is not sound. Such a call is always checked again, for of flows that
-// call each other in a circle each is told what depends on where the check of
-// the circle began.
-func (c *flowCheck) called(id string, callee *Flow) *Flow {
+// called keeps what a call with those inputs has seen of the flow it calls.
+func (c *flowCheck) called(callee *Flow, given []string, wrong bool) {
+	caller, id, seen := c.made.ID, callee.ID, callee.face(given, wrong)
 	c.asked = append(c.asked, func(b *builder) bool {
-		f := b.flows[id]
-		return callee != nil && f != nil && b.takeOver(f) && f.flow == callee
+		now := b.checkedFor(caller, id)
+		return now != nil && reflect.DeepEqual(now.face(given, wrong), seen)
 	})
-	return callee
+}
+
+// uncalled keeps that a flow is called which is not sound. Such a call is
+// always checked again, for of flows that call each other in a circle each is
+// told what depends on where the check of the circle began.
+func (c *flowCheck) uncalled() *Flow {
+	c.asked = append(c.asked, func(*builder) bool { return false })
+	return nil
+}
+
+// checkedFor returns the flow of that id once it is checked; nil if it is not
+// sound, or calls the caller.
+func (b *builder) checkedFor(caller, id string) *Flow {
+	f := b.flows[id]
+	if f == nil || f.state == checking || f.state == unchecked && !b.takeOver(f) && b.reaches(id, caller, map[string]bool{}) {
+		return nil
+	}
+	b.flow(id)
+	return b.set.Flows[id]
+}
+
+// reaches reports whether a flow calls another, be it by way of others.
+func (b *builder) reaches(from, to string, seen map[string]bool) bool {
+	f := b.flows[from]
+	if f == nil || seen[from] {
+		return false
+	}
+	seen[from] = true
+	if f.parsed == nil {
+		f.parsed, _ = parseFlow(f.file)
+	}
+	for _, id := range callsIn(f.parsed.spec) {
+		if id == to || b.reaches(id, to, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// callsIn returns the ids of the flows that the steps of a flow call.
+func callsIn(flow *spec.Flow) []string {
+	var ids []string
+	var visit func([]*spec.Step)
+	visit = func(steps []*spec.Step) {
+		for _, s := range steps {
+			if s.Call.Given() {
+				ids = append(ids, s.Call.Value)
+			}
+			visit(s.Steps)
+			for _, branch := range slices.Concat(s.Parallel, s.Switch) {
+				visit(branch.Steps)
+			}
+		}
+	}
+	visit(flow.Steps)
+	visit(flow.OnError)
+	visit(flow.Finally)
+	return ids
 }
 
 // table returns the table of that name, nil if there is no sound one; told

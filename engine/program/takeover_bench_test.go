@@ -53,6 +53,7 @@ func BenchmarkCompany(b *testing.B) {
 		{"Nothing", "", "", ""},
 		{"Flow", "flows/flow-0500.yaml", "wait: 1s", "wait: 2s"},
 		{"CalledFlow", "flows/shared.yaml", "name: {", "other: { type: string, optional: true }, name: {"},
+		{"CalledFlowInput", "flows/shared.yaml", "name: { type: string }", "name: { type: any }"},
 		{"ConnectionField", "flows/connections.yaml", "shopId: a", "shopId: b"},
 		{"ConnectionBroken", "flows/connections.yaml", "shopId", "shopIt"},
 		{"Connector", "connectors/shop/connector.yaml", "name: ", "name: New "},

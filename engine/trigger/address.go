@@ -215,7 +215,7 @@ func triggersOf(set *program.Set, connections ...*program.Connection) []string {
 				names = append(names, flow.ID+"/"+t.ID)
 			}
 		}
-		for _, s := range flow.Awaiting {
+		for _, s := range flow.Awaiting() {
 			a := Awaited{Trigger: s.WaitFor.Event, Use: s.Use}
 			if slices.ContainsFunc(connections, a.comesThrough) {
 				names = append(names, flow.ID+"/"+s.Path)

@@ -95,7 +95,7 @@ func (a Awaited) comesThrough(c *program.Connection) bool {
 func (in Intake) awaited(ctx context.Context, set *program.Set) ([]Awaited, error) {
 	var all []Awaited
 	for _, flow := range flowsOf(set) {
-		for _, s := range flow.Awaiting {
+		for _, s := range flow.Awaiting() {
 			all = append(all, Awaited{Trigger: s.WaitFor.Event, Use: s.Use, Step: flow.ID + "/" + s.Path})
 		}
 	}

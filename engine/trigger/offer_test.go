@@ -30,7 +30,7 @@ func TestDeliveryIsOffered(t *testing.T) {
 	set := build(t, program.Options{}, []string{"ghl", "qonto", "qwilr", "slack"}, files)
 	delete(files, "flows/waits.yaml")
 	later := build(t, program.Options{}, []string{"ghl", "qonto", "qwilr", "slack"}, files)
-	event := set.Flows["waits"].Awaiting[0].WaitFor.Event
+	event := set.Flows["waits"].Awaiting()[0].WaitFor.Event
 	var earlier []trigger.Awaited
 	var broken error
 	h := newHooks(t, func(o *trigger.HookOptions) {
