@@ -79,6 +79,8 @@ func (s *languageServer) serve(ctx context.Context) error {
 		"textDocument/definition":         handler.New(s.definition),
 		"textDocument/codeAction":         handler.New(s.codeAction),
 		"textDocument/documentSymbol":     handler.New(s.documentSymbol),
+		"textDocument/prepareRename":      handler.New(s.prepareRename),
+		"textDocument/rename":             handler.New(s.rename),
 	}, &jrpc2.ServerOptions{AllowPush: true, Concurrency: 1, DisableBuiltin: true})
 	s.server.Start(channel.LSP(s.app.Stdin, writeCloser{s.app.Stdout}))
 	waited := make(chan error, 1)
@@ -113,6 +115,7 @@ func (s *languageServer) initialize(_ context.Context, p lspInitialize) (any, er
 			"hoverProvider":          true,
 			"definitionProvider":     true,
 			"documentSymbolProvider": true,
+			"renameProvider":         map[string]any{"prepareProvider": true},
 			"codeActionProvider":     map[string]any{"codeActionKinds": []string{"quickfix"}},
 		},
 	}, nil
@@ -273,27 +276,38 @@ func (s *languageServer) completion(_ context.Context, p lspPlace) (any, error) 
 	return items, nil
 }
 
-func (s *languageServer) look(p lspPlace) (edit.Look, bool) {
-	at, ok := s.place(p)
-	if !ok {
-		return edit.Look{}, false
-	}
-	return edit.LookAt(s.src, s.options(), at)
-}
-
+// hover tells what stands at a place, and what the findings there mean.
 func (s *languageServer) hover(_ context.Context, p lspPlace) (any, error) {
-	look, ok := s.look(p)
+	at, ok := s.place(p)
 	if !ok {
 		return nil, nil //nolint:nilnil // an editor is told null where there is nothing
 	}
-	return map[string]any{
-		"contents": lspMarkup{"markdown", strings.TrimSpace("**" + look.Title + "**\n\n" + look.Text)},
-		"range":    s.span(look.Pos, look.Width),
-	}, nil
+	var parts []string
+	answer := map[string]any{}
+	if look, ok := edit.LookAt(s.src, s.options(), at); ok {
+		parts = append(parts, strings.TrimSpace("**"+look.Title+"**\n\n"+look.Text))
+		answer["range"] = s.span(look.Pos, look.Width)
+	}
+	for _, f := range s.set.Findings {
+		code, known := diag.Explain(f.Code)
+		if !known || f.Pos.File != at.File || !s.span(f.Pos, f.Width).touches(lspRange{p.Position, p.Position}) {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("**%s: %s**\n\n%s\n\n`patchbay explain %s` shows examples.", code.ID, code.Title, code.Meaning(), code.ID))
+	}
+	if len(parts) == 0 {
+		return nil, nil //nolint:nilnil // an editor is told null where there is nothing
+	}
+	answer["contents"] = lspMarkup{"markdown", strings.Join(slices.Compact(parts), "\n\n---\n\n")}
+	return answer, nil
 }
 
 func (s *languageServer) definition(_ context.Context, p lspPlace) (any, error) {
-	look, ok := s.look(p)
+	at, ok := s.place(p)
+	if !ok {
+		return nil, nil //nolint:nilnil // an editor is told null where there is nothing
+	}
+	look, ok := edit.LookAt(s.src, s.options(), at)
 	if !ok || look.Defined == (diag.Pos{}) {
 		return nil, nil //nolint:nilnil // an editor is told null where there is nothing
 	}

@@ -51,6 +51,10 @@ type (
 		TextDocument lspTextDocument `json:"textDocument"`
 		Position     lspPosition     `json:"position"`
 	}
+	lspRename struct {
+		lspPlace
+		NewName string `json:"newName"`
+	}
 	lspRangeOf struct {
 		TextDocument lspTextDocument `json:"textDocument"`
 		Range        lspRange        `json:"range"`
@@ -85,6 +89,10 @@ type (
 	}
 	lspChanges struct {
 		Changes map[string][]lspEdit `json:"changes"`
+	}
+	lspNamed struct {
+		Range       lspRange `json:"range"`
+		Placeholder string   `json:"placeholder"`
 	}
 	lspAction struct {
 		Title       string          `json:"title"`

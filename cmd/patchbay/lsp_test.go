@@ -217,6 +217,7 @@ fields: id, name, status, tags, metadata, links, acceptance, previewAcceptance, 
 	if diff := cmp.Diff(wantAction, got); diff != "" {
 		t.Errorf("codeAction (-want +got):\n%s", diff)
 	}
+	e.meaning()
 	e.change("flows/it.yaml", strings.NewReplacer("idd", "id", "nam ", "name ").Replace(typedFlow))
 	if found := e.findings("flows/it.yaml"); found != "" && !strings.Contains(found, "F310") {
 		t.Errorf("after the change there are findings:\n%s", found)
@@ -275,10 +276,68 @@ func (e *editor) places() {
 	if diff := cmp.Diff(want, e.ask("textDocument/definition", e.at("flows/it.yaml", 9, 50))); diff != "" {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
+	e.names()
 	symbols := e.ask("textDocument/documentSymbol", map[string]any{"textDocument": map[string]any{"uri": e.uri("flows/it.yaml")}})
 	for _, want := range []string{`"name": "qwilr.page_accepted"`, `"name": "page"`, `"name": "slack.post_message"`} {
 		if !strings.Contains(symbols, want) {
 			t.Errorf("documentSymbol has no %s:\n%s", want, symbols)
 		}
+	}
+}
+
+// meaning asks what stands where a finding is.
+func (e *editor) meaning() {
+	e.t.Helper()
+	hover := e.ask("textDocument/hover", e.at("flows/it.yaml", 7, 38))
+	for _, want := range []string{"**F301: a field that is not there**\\n\\nWhat stands before the dot is known", "`patchbay explain F301` shows examples."} {
+		if !strings.Contains(hover, want) {
+			e.t.Errorf("hover has no %s:\n%s", want, hover)
+		}
+	}
+	if strings.Contains(hover, "## Wrong") {
+		e.t.Errorf("hover has the examples:\n%s", hover)
+	}
+}
+
+// names gives a step another name, from a place that names it.
+func (e *editor) names() {
+	t := e.t
+	t.Helper()
+	named := `{
+ "placeholder": "page",
+ "range": {
+  "end": {
+   "character": 53,
+   "line": 9
+  },
+  "start": {
+   "character": 49,
+   "line": 9
+  }
+ }
+}`
+	if diff := cmp.Diff(named, e.ask("textDocument/prepareRename", e.at("flows/it.yaml", 9, 50))); diff != "" {
+		t.Errorf("prepareRename (-want +got):\n%s", diff)
+	}
+	if got := e.ask("textDocument/prepareRename", e.at("flows/it.yaml", 6, 20)); got != "null" {
+		t.Errorf("prepareRename of an action = %s, want null", got)
+	}
+	rename := e.at("flows/it.yaml", 9, 50)
+	rename["newName"] = "site"
+	var changes struct{ Changes map[string][]lspEdit }
+	if err := json.Unmarshal([]byte(e.ask("textDocument/rename", rename)), &changes); err != nil {
+		t.Fatal(err)
+	}
+	want := []lspEdit{
+		{lspRange{lspPosition{5, 8}, lspPosition{5, 12}}, "site"},
+		{lspRange{lspPosition{9, 49}, lspPosition{9, 53}}, "site"},
+	}
+	if diff := cmp.Diff(map[string][]lspEdit{"/flows/it.yaml": want}, changes.Changes); diff != "" {
+		t.Errorf("rename (-want +got):\n%s", diff)
+	}
+	rename["newName"] = "Site"
+	_, err := e.client.Call(context.Background(), "textDocument/rename", rename)
+	if want := "\"Site\" cannot be the id of a step (names are written in snake_case: small letters, digits and _)"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("rename to Site = %v, want %s", err, want)
 	}
 }

@@ -108,6 +108,7 @@ func (c *Console) Handler() http.Handler {
 	pages.HandleFunc("GET /connections", c.connectionsPage)
 	pages.HandleFunc("GET /connections/{name}", c.membersPage)
 	pages.HandleFunc("GET /tables/{name}", c.tablePage)
+	pages.HandleFunc("GET /findings/{code}", c.codePage)
 	pages.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		c.message(w, r, http.StatusNotFound, "There is no page at this address.", "")
 	})

@@ -26,7 +26,7 @@ func parsePages() *template.Template {
 		"ago": ago, "stamp": stamp, "since": since, "pretty": pretty, "prettyText": prettyText, "cell": cell,
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
 		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "local": local, "join": either, "joined": joined,
-		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone,
+		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone, "odd": odd,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 

@@ -60,6 +60,8 @@ func TestPages(t *testing.T) {
 		{"/connections/bell", 404, []string{"There is no connection &#34;bell&#34; that serves many accounts."}, nil},
 		{"/tables/rings", 200, []string{"rings 1 row id for r2 &lt;b&gt;Bo&lt;/b&gt;"}, nil},
 		{"/tables/rinks", 404, []string{"There is no table &#34;rinks&#34;.", "did you mean &#34;rings&#34;?"}, nil},
+		{"/findings/S101", 200, []string{"S101: a key that does not exist", "Wrong", "Right"}, []string{`<pre># flows/`}},
+		{"/findings/S999", 404, []string{"There is no finding with the code &#34;S999&#34;.", "patchbay explain lists them all"}, nil},
 		{"/nowhere", 404, []string{"There is no page at this address."}, nil},
 	}
 	for _, tt := range tests {

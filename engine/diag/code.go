@@ -22,6 +22,12 @@ type Code struct {
 	Text  string // Markdown: what it means, a wrong and a right example
 }
 
+// Meaning returns what the code means, in Markdown, without the examples.
+func (c Code) Meaning() string {
+	text, _, _ := strings.Cut(c.Text, "\n## ")
+	return strings.TrimSpace(text)
+}
+
 // families is the order in which codes are listed: the YAML, the shape of a
 // file, the meaning of a flow, that of a connector, warnings, descriptions.
 const families = "YSFCWK"

@@ -262,3 +262,39 @@ func namesHint(got string, names []string) string {
 	}
 	return "there are: " + strings.Join(names, ", ")
 }
+
+// StepName is a place at which a step is named.
+type StepName struct {
+	Flow, ID string
+	Pos      diag.Pos // of the id
+}
+
+// StepAt returns the step that is named at a place of a file, where it stands
+// or in an expression; false for a place that names none.
+func StepAt(src program.Sources, opt program.Options, at diag.Pos) (found StepName, ok bool) {
+	source := text(src, at.File)
+	covers := func(pos diag.Pos, id string) bool {
+		return pos.File == at.File && pos.Line == at.Line && pos.Column <= at.Column && at.Column <= pos.Column+utf8.RuneCountInString(id)
+	}
+	parsed, _ := spec.ParseFlow(at.File, source)
+	if parsed == nil {
+		return StepName{}, false
+	}
+	flow := flowOf(at.File)
+	for _, s := range stepsOf(parsed) {
+		if s.ID.Given() && covers(s.ID.Pos, s.ID.Value) {
+			return StepName{flow, s.ID.Value, s.ID.Pos}, true
+		}
+	}
+	opt.NamedIn = at.File
+	opt.Named = func(pos diag.Pos, _ int, n expr.Named) {
+		if len(n.Names) != 2 || n.Names[0] != "steps" && n.Names[0] != "failures" {
+			return
+		}
+		if within, plain := withinQuotes(source, pos, n.Names[1]); plain && covers(within, n.Names[1]) {
+			found, ok = StepName{flow, n.Names[1], within}, true
+		}
+	}
+	program.Build(src, opt)
+	return found, ok
+}
