@@ -126,13 +126,7 @@ func sinceWhen(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if d, err := value.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
-	}
-	if at, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return at, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := value.ParseMoment(text, now, time.Local)
 	if err != nil {
 		return at, usagef("write a duration such as 24h or 7d, or a date such as 2026-03-01", "--since cannot be %q", text)
 	}

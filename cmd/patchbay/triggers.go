@@ -21,7 +21,8 @@ func newTriggers(a *app) *cobra.Command {
 what came of it, and for each webhook that serve subscribes to whether the service has taken the subscription. Where the
 other services deliver their webhooks is what serve prints when it starts.`,
 		Example: `  patchbay triggers
-  patchbay triggers look FLOW TRIGGER   a poll looks now, whenever it would be due`,
+  patchbay triggers look FLOW TRIGGER         a poll looks now, whenever it would be due
+  patchbay triggers backfill FLOW --from 7d   the runs that a schedule would have started`,
 		Args:              subcommand,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,7 @@ other services deliver their webhooks is what serve prints when it starts.`,
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	a.sandboxFlag(c)
-	c.AddCommand(newTriggersLook(a))
+	c.AddCommand(newTriggersLook(a), newTriggersBackfill(a))
 	return c
 }
 

@@ -34,6 +34,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/triggers", c.triggers)
 	api.HandleFunc("GET /api/v1/subscriptions", c.subscriptions)
 	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/look", c.look)
+	api.HandleFunc("POST /api/v1/flows/{id}/triggers/{trigger}/backfill", c.backfill)
 	api.HandleFunc("GET /api/v1/rejections", c.rejections)
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)
 	api.HandleFunc("POST /api/v1/backup", c.backup)

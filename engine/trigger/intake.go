@@ -27,6 +27,7 @@
 //	           account.go     which accounts of a sign-in come and go
 //	Schedules  schedule.go    which ticks are due, and which were missed
 //	           tick.go        when the next one is, through summer and winter time
+//	           backfill.go    the ticks of a span of the past
 //	Polls      poll.go        which poll is due, and how the last one went
 //	           lane.go        whose polls wait for each other, and which is due first
 //	           look.go        one look at a list

@@ -305,7 +305,11 @@ func (s *Schedules) fire(ctx context.Context, flow *program.Flow, t *program.Flo
 	var arrivals []journal.Arrival
 	for _, tick := range ticks {
 		for _, connection := range connections {
-			arrivals = append(arrivals, s.arrival(ctx, flow, t, tick, connection))
+			a := s.opt.tick(ctx, flow, t, tick, connection)
+			if len(ticks) > 1 {
+				a = inTurn(a)
+			}
+			arrivals = append(arrivals, a)
 		}
 		if len(arrivals) < mostMissed || tick.Equal(ticks[len(ticks)-1]) {
 			continue
@@ -320,8 +324,8 @@ func (s *Schedules) fire(ctx context.Context, flow *program.Flow, t *program.Flo
 	return err
 }
 
-// arrival is a tick of a schedule, for one account or for none.
-func (s *Schedules) arrival(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, tick time.Time, connection string) journal.Arrival {
+// tick is a tick of a schedule, for one account or for none.
+func (in Intake) tick(ctx context.Context, flow *program.Flow, t *program.FlowTrigger, tick time.Time, connection string) journal.Arrival {
 	a := journal.Arrival{
 		Flow: flow.ID, Definition: flow.Hash, Trigger: t.ID, Connection: connection, EventID: tick.UTC().Format(time.RFC3339),
 		Event: map[string]any{"scheduled": tick.Format(time.RFC3339)},
@@ -331,8 +335,8 @@ func (s *Schedules) arrival(ctx context.Context, flow *program.Flow, t *program.
 		a.Due = tick.Add(spread(place{flow.ID, t.ID, connection}, t.Schedule.Spread))
 	}
 	var err error
-	if a.Queue, err = s.opt.Queue(ctx, flow, &a); err != nil {
-		s.log.Warn("queue_by", "flow", flow.ID, "event", a.EventID, "error", err)
+	if a.Queue, err = in.Queue(ctx, flow, &a); err != nil {
+		in.log().Warn("queue_by", "flow", flow.ID, "event", a.EventID, "error", err)
 	}
 	return a
 }

@@ -123,6 +123,33 @@ func TestMissedTicks(t *testing.T) {
 	}
 }
 
+// TestMissedTicksWait makes up for ticks of a flow that otherwise leaves out
+// what comes while it is at work.
+func TestMissedTicksWait(t *testing.T) {
+	set := build(t, program.Options{}, nil, map[string]string{
+		"flows/flow.yaml": flowFile("schedule: { every: 1h, missed: run_all }", "mode: single\nlimits: { queue: 1 }\n"),
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkspace(set)
+		_, stop := runSchedules(t, w)
+		stop()
+		time.Sleep(3*time.Hour + 30*time.Minute)
+		_, stop = runSchedules(t, w)
+		for _, a := range w.take() {
+			if a.Busy != journal.Wait || a.Most != 0 || a.Queue == "" {
+				t.Errorf("%s: busy %q, most %d, queue %q, want it to wait in the queue of the flow", a.EventID, a.Busy, a.Most, a.Queue)
+			}
+		}
+		sleep(time.Hour)
+		stop()
+		for _, a := range w.take() {
+			if a.Busy != journal.Skip || a.Most != 1 {
+				t.Errorf("%s: busy %q, most %d, want it left out while another runs", a.EventID, a.Busy, a.Most)
+			}
+		}
+	})
+}
+
 func TestMissedTicksAreBounded(t *testing.T) {
 	set := scheduled(t, map[string]string{"every": "every: 1m, missed: run_all", "cron": `cron: "* * * * *", missed: run_all`})
 	synctest.Test(t, func(t *testing.T) {

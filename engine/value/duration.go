@@ -8,6 +8,24 @@ import (
 	"time"
 )
 
+// ParseMoment reads a moment as people write it: how long before now ("24h",
+// "7d"), a date ("2026-03-01", its midnight), a time of a day
+// ("2026-03-01T08:00", "2026-03-01 08:00") in the time zone, or RFC 3339.
+func ParseMoment(text string, now time.Time, zone *time.Location) (time.Time, error) {
+	if d, err := ParseDuration(text); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	for _, form := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if at, err := time.ParseInLocation(form, text, zone); err == nil {
+			return at, nil
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time", text)
+}
+
 // ParseDuration reads a duration as the languages write it: "30s", "15m",
 // "24h", "7d", "2w", or several together such as "1d12h". Days have 24 hours.
 func ParseDuration(text string) (time.Duration, error) {

@@ -41,3 +41,31 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestParseMoment(t *testing.T) {
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC)
+	tests := []struct{ text, want string }{
+		{"24h", "2026-03-29T12:00:00Z"},
+		{"1d12h", "2026-03-29T00:00:00Z"},
+		{"2026-03-01", "2026-03-01T00:00:00+01:00"},
+		{"2026-03-30", "2026-03-30T00:00:00+02:00"},
+		{"2026-03-01T08:30", "2026-03-01T08:30:00+01:00"},
+		{"2026-03-01 08:30", "2026-03-01T08:30:00+01:00"},
+		{"2026-03-01T08:30:00Z", "2026-03-01T08:30:00Z"},
+		{"-24h", ""}, {"yesterday", ""}, {"", ""}, {"2026-02-30", ""}, {"01/03/2026", ""},
+	}
+	for _, tt := range tests {
+		at, err := ParseMoment(tt.text, now, paris)
+		got := ""
+		if err == nil {
+			got = at.Format(time.RFC3339)
+		}
+		if got != tt.want {
+			t.Errorf("ParseMoment(%q) = %q, %v, want %q", tt.text, got, err, tt.want)
+		}
+	}
+}
