@@ -75,8 +75,12 @@ func (o *operation) fetch(ctx context.Context, d *draft, wait time.Duration) (ma
 		return root, f
 	}
 	if err := o.opt.Credentials.Renew(ctx, o.Connection, refused); err != nil {
-		if other, ok := errors.AsType[*value.Failure](err); ok {
+		other, ok := errors.AsType[*value.Failure](err)
+		if ok && (other.Class != value.ClassAuth || other.Reconnect != "") {
 			return nil, copied(other)
+		}
+		if ok {
+			err = errors.New(other.Message)
 		}
 		f.Message += "; " + err.Error()
 		return nil, f
