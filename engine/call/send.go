@@ -71,7 +71,7 @@ func (o *operation) firstDraft() (*draft, *value.Failure) {
 // refuses the credentials they are renewed and the draft is sent once more.
 func (o *operation) fetch(ctx context.Context, d *draft, wait time.Duration) (map[string]any, *value.Failure) {
 	root, refused, f := o.attempt(ctx, d, wait)
-	if f == nil || f.Class != value.ClassAuth || refused == nil {
+	if f == nil || f.Class != value.ClassAuth || refused == nil || o.Trial {
 		return root, f
 	}
 	if err := o.opt.Credentials.Renew(ctx, o.Connection, refused); err != nil {
