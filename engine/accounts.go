@@ -21,6 +21,7 @@ func (e *Engine) accounts(ctx context.Context) error {
 		Changed: func() {
 			e.schedules.Refresh()
 			e.polls.Refresh()
+			e.pauses.Refresh()
 		},
 	})
 	return err

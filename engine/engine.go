@@ -83,6 +83,7 @@ type Engine struct {
 	failures  *trigger.Failures
 	// subscriptions keep services told where to deliver.
 	subscriptions *trigger.Subscriptions
+	pauses        *pauses
 	console       *console.Console
 	token         string
 	publicURL     atomic.Pointer[string]
@@ -133,7 +134,10 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Dir: e.opt.Dir, Workspace: os.DirFS(e.opt.Dir), Builtin: e.opt.Builtin, Sandbox: e.opt.Sandbox,
 		Store: e.store, Changed: e.reloaded, Logger: e.log,
 	})
-	e.vault, err = vault.Open(ctx, vault.Options{Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Logger: e.log})
+	e.pauses = newPauses(e)
+	e.vault, err = vault.Open(ctx, vault.Options{
+		Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Try: e.try, Changed: e.pauses.Refresh, Logger: e.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -155,7 +159,8 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.runner = run.New(run.Options{
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
-		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Observe: e.observe, Logger: e.log,
+		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Paused: e.pauses.Refresh,
+		Observe: e.observe, Logger: e.log,
 	})
 	return nil
 }
@@ -177,7 +182,7 @@ func (e *Engine) triggers() {
 		},
 	})
 	e.schedules = trigger.NewSchedules(intake)
-	polls := trigger.PollOptions{Intake: intake, List: e.list}
+	polls := trigger.PollOptions{Intake: intake, List: e.list, Paused: e.pauses.Refresh}
 	if e.sandbox != nil {
 		polls.SandboxEvery = sandboxPoll
 	}
@@ -220,6 +225,7 @@ func (e *Engine) reloaded(live *catalog.Live) {
 	e.failures.Refresh()
 	e.members.Refresh()
 	e.subscriptions.Refresh()
+	e.pauses.Refresh()
 	if e.opt.Reloaded != nil {
 		e.opt.Reloaded(live)
 	}
@@ -256,7 +262,7 @@ func (e *Engine) connectionNow(name string) (*program.Connection, bool) {
 
 func (e *Engine) attempt(ctx context.Context, c run.Call) (any, *journal.Exchange, error) {
 	res, err := e.calls.Do(ctx, request(c))
-	return res.Output, res.Exchange, err
+	return res.Output, res.Exchange, e.checked(ctx, err)
 }
 
 func (e *Engine) prepare(ctx context.Context, c run.Call) (*journal.Exchange, error) {

@@ -54,6 +54,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		if _, err := e.catalog.Load(ctx); err != nil {
 			return err
 		}
+		e.vault.Recover(ctx, e.catalog.Set().Connections)
 		people, err := listen(ctx, e.opt.Listen)
 		if err != nil {
 			return err
@@ -83,6 +84,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.members.Run(ctx) })
 		g.Go(func() error { return e.failures.Run(ctx) })
 		g.Go(func() error { return e.subscriptions.Run(ctx) })
+		g.Go(func() error { return e.pauses.run(ctx) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
 			g.Go(func() error { return e.playExamples(ctx) })
@@ -99,6 +101,7 @@ func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, 
 		if _, err := e.catalog.Load(ctx); err != nil {
 			return err
 		}
+		e.vault.Recover(ctx, e.catalog.Set().Connections)
 		people, err := listen(ctx, "")
 		if err != nil {
 			return err
@@ -108,6 +111,7 @@ func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, 
 		inner, stop := context.WithCancel(inner)
 		g.Go(func() error { return serveHTTP(inner, people, e.console.WithToken(e.token).Handler()) })
 		g.Go(func() error { return e.runner.Run(inner) })
+		g.Go(func() error { return e.pauses.run(inner) })
 		err = use(ctx, "http://"+people.Addr().String(), e.token)
 		stop()
 		return errors.Join(err, g.Wait())

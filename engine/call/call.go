@@ -102,6 +102,8 @@ type Request struct {
 	// Secrets leaves the secrets in the output, which are masked otherwise: for
 	// a caller that keeps them sealed.
 	Secrets bool
+	// Trial leaves credentials that are refused as they are, and repeats nothing.
+	Trial bool
 }
 
 // Result is what a call brought.

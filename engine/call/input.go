@@ -46,8 +46,10 @@ func (o *operation) resolveInput(in *program.Input) (any, *value.Failure) {
 	if v == nil && in.Default != nil {
 		d, err := in.Default.Eval(o.env())
 		if err != nil && o.awaitsSignIn() {
-			return nil, value.Fail(value.ClassAuth, "connection %q is not signed in to %s: run \"patchbay connect %s\"",
+			f := value.Fail(value.ClassAuth, "connection %q is not signed in to %s: run \"patchbay connect %s\"",
 				o.Connection.Name, o.Connection.Connector.Name, o.Connection.Name)
+			f.Reconnect = o.Connection.Name
+			return nil, f
 		}
 		if err != nil {
 			return nil, value.Fail(value.ClassInvalid, "the default of input %s: %v", in.Name, err)

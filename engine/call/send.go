@@ -71,12 +71,16 @@ func (o *operation) firstDraft() (*draft, *value.Failure) {
 // refuses the credentials they are renewed and the draft is sent once more.
 func (o *operation) fetch(ctx context.Context, d *draft, wait time.Duration) (map[string]any, *value.Failure) {
 	root, refused, f := o.attempt(ctx, d, wait)
-	if f == nil || f.Class != value.ClassAuth || refused == nil {
+	if f == nil || f.Class != value.ClassAuth || refused == nil || o.Trial {
 		return root, f
 	}
 	if err := o.opt.Credentials.Renew(ctx, o.Connection, refused); err != nil {
-		if other, ok := errors.AsType[*value.Failure](err); ok {
+		other, ok := errors.AsType[*value.Failure](err)
+		if ok && (other.Class != value.ClassAuth || other.Reconnect != "") {
 			return nil, copied(other)
+		}
+		if ok {
+			err = errors.New(other.Message)
 		}
 		f.Message += "; " + err.Error()
 		return nil, f

@@ -42,6 +42,7 @@ type failureEntry struct {
 	Status    int         `json:"status,omitempty"`
 	NotBefore time.Time   `json:"not_before,omitzero"`
 	Unsettled bool        `json:"unsettled,omitempty"`
+	Reconnect string      `json:"reconnect,omitempty"`
 }
 
 // exchangeEntry is the stored form of an [Exchange]; Took is in nanoseconds.

@@ -26,7 +26,7 @@ const (
 	Began    Kind = "began"    // the run was taken up for the first time; Data: {"vars": …, "inputs": …}
 	Intent   Kind = "intent"   // a write is about to be sent; Request tells it
 	Done     Kind = "done"     // a step ended well; Data is its output, Text why it ended the run, where it did
-	Tried    Kind = "tried"    // an attempt failed and another follows at Until; Failure
+	Tried    Kind = "tried"    // an attempt failed and another follows at Until, or once the connection that Failure names is connected
 	Skipped  Kind = "skipped"  // the `if` of a step was false; Text says why
 	Caught   Kind = "caught"   // a step failed for good and its on_error lets the run go on; Failure
 	Failed   Kind = "failed"   // a step failed for good; Failure. The on_error of the flow follows
@@ -167,11 +167,13 @@ func Offer(trigger, connection, eventID string, event any, at time.Time) Arrival
 // IsOffer reports whether the arrival is for those that wait, and for no flow.
 func (a *Arrival) IsOffer() bool { return a.Flow == "" }
 
-// Await is a step that waits for an event or for a person.
+// Await is a step that waits for an event, for a person, or for a connection to
+// be connected.
 type Await struct {
 	Path string // the step
 	// Trigger is the event that is waited for, "qwilr.page_accepted", and
-	// Connection the one through which it comes. Both are "" for a person.
+	// Connection the one through which it comes. Without a Trigger it is
+	// Connection itself that is waited for, and without both a person.
 	Trigger, Connection string
 	// At is a path in the event at which there must be the text Key for the
 	// event to be offered; nil for any event.
@@ -196,6 +198,14 @@ type Waiter struct {
 // Awaited is a trigger that runs of a version of a flow wait for.
 type Awaited struct {
 	Definition, Trigger, Connection string
+}
+
+// Paused are the runs of a flow that wait for a connection to be connected.
+type Paused struct {
+	Connection, Flow string
+
+	Runs  int
+	First int64 // the lowest of their numbers
 }
 
 // AnsweredError says that a person answered the question before; Answer is

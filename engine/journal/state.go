@@ -35,7 +35,7 @@ type StepState struct {
 	Reason   string         // of Skipped, and of Done where a step ended the run
 	Failure  *value.Failure // of Caught and Failed; before, of the last attempt
 	Attempts int            // begun so far
-	Limited  int            // of these, how many only met a rate limit
+	Limited  int            // of these, how many only met a rate limit, or a connection that must be connected
 	EndedAt  time.Time      // when it got its outcome
 	// NotBefore is the time before which there is nothing to do: the end of
 	// a wait, or the time of the next attempt.
@@ -208,7 +208,7 @@ func (s *StepState) apply(e Event) {
 		}
 	case Tried:
 		s.Failure, s.NotBefore = e.Failure, e.Until
-		if e.Failure != nil && e.Failure.Class == value.ClassRateLimit {
+		if e.Failure != nil && (e.Failure.Class == value.ClassRateLimit || e.Failure.Reconnect != "") {
 			s.Limited++
 		}
 	case Done:

@@ -106,7 +106,7 @@ func failureType() *value.Type {
 		{Name: "name", Type: text.AsOptional()},
 		{Name: "run", Type: value.Of(value.Integer)},
 		{Name: "url", Type: text},
-		{Name: "status", Type: &value.Type{Kind: value.Enum, Values: []string{"failed", "partly_failed"}}},
+		{Name: "status", Type: &value.Type{Kind: value.Enum, Values: []string{"failed", "partly_failed", "waiting"}}},
 		{Name: "step", Type: text.AsOptional()},
 		{Name: "message", Type: text},
 		{Name: "class", Type: &value.Type{Kind: value.Enum, Values: classWords()}},

@@ -49,6 +49,7 @@ type attempts struct {
 	made   int // attempts that used up a try
 	waits  int // attempts in all, for the growth of the wait
 	intent time.Time
+	open   bool // what came of an earlier attempt is not known
 }
 
 // policyOf returns how a step is tried again where nothing else is said:
@@ -70,6 +71,12 @@ func (a *attempts) resume(past *journal.StepState) *end {
 		return &end{kind: suspended, until: past.NotBefore}
 	}
 	a.intent = past.FirstIntent
+	if past.Failure != nil {
+		a.open = past.Failure.Unsettled
+		if past.Failure.Reconnect != "" {
+			a.x.over(a.path)
+		}
+	}
 	switch {
 	case a.mayRepeat(time.Now()):
 		return nil
@@ -127,11 +134,17 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 		failure = value.Fail(value.ClassInvalid, "the flow runs for one account of %q at a time, and this run is about none", s.Use.Written())
 	case !ok:
 		failure = value.Fail(value.ClassAuth, "there is no connection %q any more", name)
+		failure.Reconnect = name
 	case gone != "":
 		failure = value.Fail(value.ClassForbidden, "%s", gone)
+		failure.Reconnect = name
 	}
 	if failure != nil {
 		failure.Action = s.Action.ID
+		if failure.Reconnect != "" {
+			a.waits++
+			return Call{}, a.pause(failure, nil)
+		}
 		return Call{}, &end{kind: failed, failure: failure}
 	}
 	c.Connection = conn
@@ -253,6 +266,14 @@ func (a *attempts) succeeded(ctx context.Context, f *frame, output any, sent *jo
 // question to a person, or the failure of the step.
 func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *journal.Exchange) (*end, bool) {
 	failure.Step = a.path
+	if failure.Reconnect != "" || failure.Class == value.ClassRateLimit {
+		// Nothing was done, which says nothing about the attempt before.
+		failure.Unsettled = failure.Unsettled || a.open
+	}
+	a.open = failure.Unsettled
+	if failure.Reconnect != "" {
+		return a.pause(failure, sent), false
+	}
 	now := time.Now()
 	until := now.Add(a.backoff())
 	if failure.NotBefore.After(until) {
@@ -280,6 +301,20 @@ func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *jou
 	case <-time.After(until.Sub(now)):
 		return nil, true
 	}
+}
+
+// pause has the run wait until a connection is connected, without using up a
+// try: nothing else would help. The step goes on where it is.
+func (a *attempts) pause(failure *value.Failure, sent *journal.Exchange) *end {
+	failure.Step = a.path
+	x, name := a.x, failure.Reconnect
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.recordLocked(journal.Event{
+		Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent,
+	})
+	x.waits.Waits = append(x.waits.Waits, journal.Await{Path: a.path, Connection: name})
+	return &end{kind: suspended, paused: name, reason: "paused until " + name + " is connected: " + failure.Message}
 }
 
 // again reports whether the failure leaves room for another attempt, and

@@ -40,7 +40,8 @@ type end struct {
 	kind    endKind
 	reason  string
 	final   bool // of failed: no on_error of a step or loop lets the run go on
-	until   time.Time
+	until   time.Time // of suspended; zero where no time ends it
+	paused  string    // of suspended: the connection that must be connected first, "" for none
 	failure *value.Failure
 	err     error
 }
@@ -50,7 +51,7 @@ type endKind uint8
 const (
 	stopped   endKind = iota // a stop step
 	failed                   // a step failed for good
-	suspended                // nothing to do before until
+	suspended                // nothing to do before until, or before paused is connected
 	unsettled                // a write without a known outcome
 	timedOut                 // the time of a step around this place is over
 	aborted                  // the worker must let go: err
@@ -274,7 +275,7 @@ func (x *execution) finish(ctx context.Context, f *frame, e *end) error {
 			Kind: journal.Ended, Status: journal.FailedStatus, Text: sentence(e.failure), Failure: e.failure,
 		})
 	case suspended:
-		return x.release(ctx, journal.WaitingStatus, e.until, e.reason)
+		return x.rest(ctx, e)
 	case unsettled:
 		return x.release(ctx, journal.OutcomeUnknown, time.Time{}, e.reason)
 	default:
@@ -387,6 +388,17 @@ func (x *execution) close(ctx context.Context, e journal.Event) error {
 	defer x.mu.Unlock()
 	x.recordLocked(e)
 	return x.appendLocked(ctx, journal.Progress{Status: e.Status, Reason: e.Text, Output: e.Data})
+}
+
+// rest gives the run back until it is time to go on, or until a connection is
+// connected.
+func (x *execution) rest(ctx context.Context, e *end) error {
+	err := x.release(ctx, journal.WaitingStatus, e.until, e.reason)
+	if err == nil && e.paused != "" && x.runner.opt.Paused != nil {
+		// It may be connected since the step was refused.
+		x.runner.opt.Paused()
+	}
+	return err
 }
 
 // release gives the run back until something happens.

@@ -54,7 +54,8 @@ type Call struct {
 	Path string
 }
 
-// Options are what a [Runner] works with. All but Observe are required.
+// Options are what a [Runner] works with. All but Observe and
+// Paused are required.
 type Options struct {
 	Store Store
 	// Notify is signalled when a run may have become due.
@@ -77,6 +78,8 @@ type Options struct {
 	Offers func(ctx context.Context, run int64) ([]journal.Offered, error)
 	// Link returns the address at which a person answers an approve step.
 	Link func(run int64, path string) string
+	// Paused is told when a run waits for a connection; nil tells nobody.
+	Paused func()
 	// Observe is told of each event as it happens, before it is on disk.
 	Observe func(r *journal.Run, e journal.Event)
 	Logger  *slog.Logger

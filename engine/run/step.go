@@ -336,8 +336,11 @@ func first(ends []*end) *end {
 			if e == nil || e.kind != kind {
 				continue
 			}
-			if out == nil || out.kind == kind && kind == suspended && e.until.Before(out.until) {
+			switch {
+			case out == nil:
 				out = e
+			case kind == suspended:
+				out = sooner(out, e)
 			}
 		}
 		if out != nil {
@@ -345,6 +348,21 @@ func first(ends []*end) *end {
 		}
 	}
 	return nil
+}
+
+// sooner returns the end of two waits side by side: the time of the one that is
+// over first, and that a connection is waited for, for which somebody has to do
+// something.
+func sooner(a, b *end) *end {
+	if a.until.IsZero() || !b.until.IsZero() && b.until.Before(a.until) {
+		a, b = b, a
+	}
+	if a.paused != "" || b.paused == "" {
+		return a
+	}
+	both := *a
+	both.paused, both.reason = b.paused, b.reason
+	return &both
 }
 
 // forEach goes through the steps of a loop once for each item.
@@ -386,7 +404,7 @@ func newTurns(x *execution, s *program.Step, f *frame, path string, items []any)
 }
 
 // run goes through the turns, AtOnce of them at a time. Where a turn ends the
-// run no further one is begun.
+// run, or waits for a connection that all need, no further one is begun.
 func (t *turns) run(ctx context.Context) {
 	slots := make(chan struct{}, max(t.s.AtOnce, 1))
 	var wg sync.WaitGroup
@@ -403,7 +421,7 @@ func (t *turns) run(ctx context.Context) {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			t.ends[i] = t.turn(ctx, i)
-			if e := t.ends[i]; e != nil && e.kind != suspended {
+			if e := t.ends[i]; e != nil && (e.kind != suspended || e.paused != "") {
 				mu.Lock()
 				over = true
 				mu.Unlock()

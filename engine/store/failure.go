@@ -46,7 +46,8 @@ func (s *Store) EventsOf(ctx context.Context, f journal.FailedRun) ([]journal.Ev
 	return s.events(ctx, f.Run.ID, appendID(f.Run.ID, f.Appends))
 }
 
-// fail writes down that the run failed, with the journal it has now.
+// fail writes down that the run failed, or that its flow is paused with it, with
+// the journal it has now.
 func (t *tx) fail(r *standing) error {
 	t.failed = true
 	return t.exec(`insert into failure (run, upto) values (?, ?)`, r.id, r.appended)

@@ -52,10 +52,17 @@ func (s *Store) Append(ctx context.Context, p journal.Progress) error {
 			if r.epoch != p.Epoch || r.status != string(journal.Running) {
 				return journal.ErrStaleEpoch
 			}
-			if err := t.keepWaits(&r, p); err != nil {
-				return err
+			pauses, err := t.pauses(&r, p)
+			if err == nil {
+				err = t.keepWaits(&r, p)
 			}
-			return t.apply(&r, c)
+			if err == nil {
+				err = t.apply(&r, c)
+			}
+			if err == nil && pauses {
+				err = t.fail(&r)
+			}
+			return err
 		})
 	}
 	return wrap(err, "append to run %d", p.Run)

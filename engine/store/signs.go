@@ -73,6 +73,7 @@ func (s *Store) findTrouble(ctx context.Context, signs *Signs, before int64) err
 		{&signs.NoLease, `status = 'running' and coalesce(wake, 0) < ?`, []any{before}},
 		{&signs.Overdue, `status in ('queued', 'waiting') and wake < ?`, []any{before}},
 		{&signs.Asleep, `status in ('queued', 'waiting') and wake is null
+			and not exists (select 1 from wait where wait.run = run.id)
 			and id not in (select parent from run where ended = 0)
 			and not exists (select 1 from run other where other.flow = run.flow and other.queue = run.queue
 				and other.queue <> '' and other.ended = 0 and other.id <> run.id)`, nil},

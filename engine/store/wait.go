@@ -13,6 +13,12 @@ import (
 // keepWaits writes down which waits of a run begin and end, and forgets the
 // offers that were looked at.
 func (t *tx) keepWaits(r *standing, p journal.Progress) error {
+	// A step may wait for the same once more: the old wait ends first.
+	for _, path := range p.Over {
+		if err := t.leave(r.id, path); err != nil {
+			return err
+		}
+	}
 	for _, w := range p.Waits {
 		point, err := t.point(r.id, w)
 		if err != nil {
@@ -20,11 +26,6 @@ func (t *tx) keepWaits(r *standing, p journal.Progress) error {
 		}
 		if err := t.exec(`insert into wait (run, path, point, key) values (?, ?, ?, ?) on conflict do nothing`,
 			r.id, w.Path, point, w.Key); err != nil {
-			return err
-		}
-	}
-	for _, path := range p.Over {
-		if err := t.leave(r.id, path); err != nil {
 			return err
 		}
 	}
@@ -182,7 +183,7 @@ func (s *Store) Answer(ctx context.Context, run int64, path string, answer any) 
 }
 
 func (t *tx) answer(run int64, path, answer string) error {
-	waits, err := t.get(`select run from wait join point on point.id = wait.point where run = ? and path = ? and trigger = ''`,
+	waits, err := t.get(`select run from wait join point on point.id = wait.point where run = ? and path = ? and trigger = '' and connection = ''`,
 		[]any{run, path}, new(int64))
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"patchbay/engine/value"
 )
 
-// failure is how a run failed.
+// failure is how a run failed, or why its flow is paused.
 type failure struct {
 	run            *journal.Run
 	name           string // of its flow, "" if that is not live any more
@@ -39,6 +39,9 @@ func newFailure(set *program.Set, r *journal.Run, events []journal.Event) *failu
 			f.cause = *e.Failure
 		}
 	}
+	if at := pausedAt(events); at >= 0 {
+		f.status, f.ended, f.cause = journal.WaitingStatus, events[at].At, *events[at].Failure
+	}
 	if f.status == journal.PartlyFailed {
 		if first := firstFailure(state); first != nil {
 			f.cause = *first
@@ -46,6 +49,17 @@ func newFailure(set *program.Set, r *journal.Run, events []journal.Event) *failu
 	}
 	f.cause.Class = cmp.Or(f.cause.Class, value.ClassUnknown)
 	return f
+}
+
+// pausedAt returns the place of the event by which a run that has not ended came
+// to wait for a connection, -1 for none.
+func pausedAt(events []journal.Event) int {
+	for i := len(events) - 1; i >= 0 && events[i].Kind != journal.Ended; i-- {
+		if e := events[i]; e.Kind == journal.Tried && e.Failure != nil && e.Failure.Reconnect != "" {
+			return i
+		}
+	}
+	return -1
 }
 
 // firstFailure returns the first failure of a step that a run went on after,

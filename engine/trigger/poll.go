@@ -41,6 +41,8 @@ type PollOptions struct {
 	// SandboxEvery is the interval of all polls of the sandbox; 0 leaves each
 	// its own.
 	SandboxEvery time.Duration
+	// Paused is told when a poll waits for a connection; nil tells nobody.
+	Paused func()
 	// AtOnce is how many looks are under way at the same time, for each sign-in
 	// with many accounts and for all other connections together; 0 means 8.
 	AtOnce int
@@ -88,10 +90,11 @@ type PollStatus struct {
 	Flow, Trigger, Connection string
 
 	Last     time.Time // when it last looked, zero for never
-	Next     time.Time // when it looks again
+	Next     time.Time // when it looks again, zero while it is paused
 	Items    int       // in the list at the last look that went well
 	Failures int       // looks that failed since one went well
 	Error    string    // what was wrong with the last look, "" for nothing
+	Paused   string    // the connection that must be connected before it looks again, "" for none
 }
 
 // NewPolls returns polls that stand still until Run.
@@ -341,9 +344,10 @@ func (p *Polls) look(ctx context.Context, known *poll) error {
 	p.mu.Lock()
 	defer func() {
 		<-known.gate
-		if known.gone {
+		switch {
+		case known.gone:
 			p.drop(known)
-		} else {
+		case known.status.Paused == "":
 			known.lane.put(known)
 		}
 		p.mu.Unlock()
@@ -358,11 +362,19 @@ func (p *Polls) look(ctx context.Context, known *poll) error {
 		s.Next = now
 	}
 	if err == nil {
-		s.Items, s.Failures = found.items, 0
+		s.Items, s.Failures, s.Paused = found.items, 0, ""
 		return nil
 	}
 	s.Failures++
 	s.Error = err.Error()
+	if f, ok := errors.AsType[*value.Failure](err); ok && f.Reconnect != "" {
+		s.Paused, s.Next = f.Reconnect, time.Time{}
+		if p.opt.Paused != nil {
+			p.opt.Paused()
+		}
+		return err
+	}
+	s.Paused = ""
 	s.Next = retryAt(err, s.Failures, known.every, time.Now())
 	if f, ok := errors.AsType[*value.Failure](err); ok && f.Class == value.ClassRateLimit && laneOf(at.connection) != "" {
 		// The limit may be that of the sign-in, which says nothing about this

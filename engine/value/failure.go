@@ -46,6 +46,9 @@ type Failure struct { //nolint:errname // the word of the project for it
 	// Unsettled is true if the request may have reached the service and no
 	// final answer came back: a write may or may not have happened.
 	Unsettled bool `json:"unsettled,omitempty"`
+	// Reconnect is the connection that a person has to connect again, or to put
+	// right, before another attempt can come out otherwise; "" for none.
+	Reconnect string `json:"reconnect,omitempty"`
 }
 
 // Error returns the message, led by the action and the class.

@@ -25,11 +25,14 @@ type account struct {
 	flight  *flight   // the renewal under way, nil for none
 	notTill time.Time // a token that still works is not renewed before this time
 	forced  time.Time // when a refused token was last replaced
+
+	trial sync.Mutex // held while the credentials are tried; guards took
+	took  time.Time  // when a trial last went through
 }
 
 // leaveAlone puts the next renewal of a token that still works off, for as
 // long as the service asks.
-func (a *account) leaveAlone(err error, now time.Time) {
+func (a *account) leaveAlone(err error, pause time.Duration, now time.Time) {
 	until := now.Add(pause)
 	if f, ok := errors.AsType[*value.Failure](err); ok && f.NotBefore.After(until) {
 		until = f.NotBefore
@@ -80,10 +83,10 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 		return nil, nil //nolint:nilnil // another is asked for
 	}
 	if other, ok := errors.AsType[*boundError](err); ok {
-		return nil, value.Fail(value.ClassAuth, "connection %q was signed in to %s, and now points to %s, where that sign-in is not valid: %s",
+		return nil, lacking(conn, "connection %q was signed in to %s, and now points to %s, where that sign-in is not valid: %s",
 			name, describe(other.was, bound), describe(bound, other.was), toConnect(name))
 	}
-	return nil, value.Fail(value.ClassAuth, "the sign-in of connection %q cannot be opened (%v): %s", name, err, toConnect(name))
+	return nil, lacking(conn, "the sign-in of connection %q cannot be opened (%v): %s", name, err, toConnect(name))
 }
 
 // describe names what distinguishes a binding from another.
@@ -114,5 +117,6 @@ func (v *Vault) save(ctx context.Context, a *account, bound binding, turn int, t
 		return storeFailure(a.name, "saved", err)
 	}
 	a.loaded, a.bound, a.token, a.unsaved, a.notTill = true, bound, t, nil, time.Time{}
+	v.tell()
 	return nil
 }

@@ -77,7 +77,7 @@ func (v *Vault) Renew(ctx context.Context, conn *program.Connection, refused *ht
 		return value.Fail(value.ClassAuth, "%s wants credentials, and connection %q has none: it uses the way in %q",
 			vendor(conn), conn.Name, authName(conn))
 	}
-	return value.Fail(value.ClassAuth, "%s refuses the credentials of connection %q: %s", vendor(conn), conn.Name, whereToMend(conn))
+	return v.refusesFixed(ctx, conn, now)
 }
 
 // whereToMend says where the secrets of a connection with fixed credentials
@@ -186,7 +186,7 @@ func (f *filler) text(part *program.Value, usual string) (string, error) {
 		return "", value.Fail(value.ClassInvalid, "the %s of connection %q is no text", usual, f.conn.Name)
 	}
 	if text == "" {
-		return "", value.Fail(value.ClassAuth, "connection %q has no %s: give it in the connections file", f.conn.Name, usual)
+		return "", lacking(f.conn, "connection %q has no %s: give it in the connections file", f.conn.Name, usual)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", value.Fail(value.ClassInvalid, "the %s of connection %q holds a line break or another control character, which no header can carry", usual, f.conn.Name)

@@ -101,6 +101,7 @@ func TestAuthorizePath(t *testing.T) {
 		t.Errorf("address = %s, want %s", got, want)
 	}
 	want := value.Fail(value.ClassAuth, `Acme refuses the credentials of connection "acme_main": check what the connections file says`)
+	want.Reconnect = "acme_main"
 	if diff := cmp.Diff(want, v.Renew(t.Context(), conn, req)); diff != "" {
 		t.Errorf("Renew() (-want +got):\n%s", diff)
 	}

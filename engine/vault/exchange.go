@@ -48,7 +48,7 @@ func (v *Vault) endpoint(ctx context.Context, conn *program.Connection) (endpoin
 		e.ID, _ = conn.Fields["client_id"].(string)
 	}
 	if e.ID == "" {
-		return endpoint{}, value.Fail(value.ClassAuth, "connection %q has no client_id: write there the one %s gave for your app", conn.Name, e.Vendor)
+		return endpoint{}, lacking(conn, "connection %q has no client_id: write there the one %s gave for your app", conn.Name, e.Vendor)
 	}
 	if u, err := url.Parse(e.URL); err != nil || u.Scheme != "https" && !isLoopback(u.Hostname()) {
 		return endpoint{}, value.Fail(value.ClassInvalid, "the token_url %s of %s is no https address, and tokens are not asked for in the open", e.URL, e.Vendor)
@@ -103,11 +103,11 @@ func (e *lostError) Error() string { return e.failure.Error() }
 // maxAnswer is the most of a token answer that is read.
 const maxAnswer = 1 << 20
 
-// exchange asks for a token and returns the answer, which holds an access
+// exchange asks for a token, for as long as limit, and returns the answer, which holds an access
 // token. The error is an *oauth2.RetrieveError if the service refused, a
 // *lostError if no answer came, else a *value.Failure. None holds a secret.
-func (v *Vault) exchange(ctx context.Context, e endpoint, grant url.Values) (map[string]any, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+func (v *Vault) exchange(ctx context.Context, e endpoint, grant url.Values, limit time.Duration) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := e.request(ctx, grant)
 	if err != nil {
@@ -116,12 +116,12 @@ func (v *Vault) exchange(ctx context.Context, e endpoint, grant url.Values) (map
 	secrets := []string{e.Secret, grant.Get("refresh_token"), grant.Get("code"), grant.Get("code_verifier")}
 	resp, err := v.client.Do(req)
 	if err != nil {
-		return nil, unanswered(ctx, e, err)
+		return nil, unanswered(ctx, e, limit, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, unanswered(ctx, e, err)
+		return nil, unanswered(ctx, e, limit, err)
 	}
 	answer, ok := parseAnswer(body)
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 && answerText(answer, "access_token") != "" {
@@ -131,13 +131,13 @@ func (v *Vault) exchange(ctx context.Context, e endpoint, grant url.Values) (map
 	return nil, judge(e, resp, answer, ok, secrets)
 }
 
-func unanswered(ctx context.Context, e endpoint, err error) error {
+func unanswered(ctx context.Context, e endpoint, limit time.Duration, err error) error {
 	reason := err.Error()
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		reason = u.Err.Error()
 	}
 	if ctx.Err() != nil {
-		reason = fmt.Sprintf("no answer within %v", requestTime)
+		reason = fmt.Sprintf("no answer within %v", limit)
 	}
 	f := value.Fail(value.ClassTransient, "%s cannot be asked for a token at %s: %s", e.Vendor, hostOf(e.URL), mask(reason, e.Secret))
 	return &lostError{f}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -108,7 +109,7 @@ func (v *Vault) renewRefused(ctx context.Context, conn *program.Connection, stal
 		return value.Fail(value.ClassAuth, "%s refuses even the token it has just given for connection %q", vendor(conn), conn.Name)
 	}
 	if _, _, err := grantOf(conn, t); err != nil {
-		return v.noOther(ctx, a, conn, t, err)
+		return v.noOther(ctx, a, conn, err)
 	}
 	if _, err := v.renew(ctx, a, conn, t); err != nil {
 		return err
@@ -121,13 +122,18 @@ func (v *Vault) renewRefused(ctx context.Context, conn *program.Connection, stal
 
 // noOther remembers that a service refused a token that cannot be renewed, and
 // returns what to tell. Calls still try: the next one may be taken.
-func (v *Vault) noOther(ctx context.Context, a *account, conn *program.Connection, t *token, err error) error {
+func (v *Vault) noOther(ctx context.Context, a *account, conn *program.Connection, err error) error {
+	a.trial.Lock()
+	defer a.trial.Unlock()
+	a.mu.Lock()
+	t, turn := a.token, a.turn
+	a.mu.Unlock()
 	if t == nil || t.refused != nil {
 		return err
 	}
-	a.mu.Lock()
-	turn := a.turn
-	a.mu.Unlock()
+	if trouble := v.taken(ctx, a, conn); trouble != nil {
+		return trouble
+	}
 	r := &refusal{Message: "it refused the access token, and there is no other", At: time.Now()}
 	if err := v.save(ctx, a, bindingOf(conn), turn, t.refusedWith(r)); err != nil {
 		v.log.Error("refusal not saved", "connection", a.name, "error", err)
@@ -228,7 +234,7 @@ func (v *Vault) next(ctx context.Context, a *account, conn *program.Connection, 
 	a.mu.Unlock()
 	if next == nil {
 		var err error
-		next, err = v.obtain(ctx, conn, before)
+		next, err = v.obtain(ctx, a, conn, before, turn)
 		if err != nil {
 			return nil, v.noted(ctx, a, conn, before, turn, err)
 		}
@@ -261,7 +267,7 @@ func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection,
 	switch {
 	case !ok:
 		v.log.Warn("token not renewed", "connection", a.name, "error", err)
-		a.leaveAlone(err, time.Now())
+		a.leaveAlone(err, pauseOf(conn), time.Now())
 		return err
 	case before != nil && before.refused == refused.refusal:
 		return refused.failure // an earlier one, told and remembered then
@@ -273,9 +279,8 @@ func (v *Vault) noted(ctx context.Context, a *account, conn *program.Connection,
 	return refused.failure
 }
 
-// obtain asks the service for the token that follows before. A lost answer is
-// asked for again at once: the old refresh token may work a moment longer.
-func (v *Vault) obtain(ctx context.Context, conn *program.Connection, before *token) (*token, error) {
+// obtain asks the service for the token that follows before.
+func (v *Vault) obtain(ctx context.Context, a *account, conn *program.Connection, before *token, turn int) (*token, error) {
 	if mints(conn) {
 		return v.minted(ctx, conn, before)
 	}
@@ -290,23 +295,104 @@ func (v *Vault) obtain(ctx context.Context, conn *program.Connection, before *to
 	if err != nil {
 		return nil, err
 	}
-	answer, err := v.exchange(ctx, e, grant)
-	if _, lost := errors.AsType[*lostError](err); lost {
-		answer, err = v.exchange(ctx, e, grant)
+	var lost time.Time // when an earlier renewal was begun whose answer is not here
+	if before != nil && !before.refresh.IsZero() {
+		lost = before.asked
+		if before, err = v.ask(ctx, a, conn, before, turn); err != nil {
+			return nil, err
+		}
 	}
+	answer, err := v.exchangeTwice(ctx, e, grant, answerTime(conn))
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		r := &refusal{
 			Message: saying(refused.ErrorCode, refused.ErrorDescription), Code: refused.ErrorCode,
-			At: time.Now(), Client: e.fingerprint(),
+			At: time.Now(), Client: e.fingerprint(), Lost: lost,
 		}
 		f := refusedFailure(conn, r)
 		f.Status = refused.Response.StatusCode
 		return nil, &refusedError{r, f}
 	}
+	if _, unanswered := errors.AsType[*lostError](err); err != nil && !unanswered {
+		v.answered(ctx, a, conn, before, turn)
+	}
 	if err != nil {
 		return nil, plain(err)
 	}
 	return newToken(answer, before, asked, time.Now()), nil
+}
+
+// ask writes down that a token is about to be renewed: from then on the service
+// may have replaced it.
+func (v *Vault) ask(ctx context.Context, a *account, conn *program.Connection, before *token, turn int) (*token, error) {
+	if !before.asked.IsZero() {
+		return before, nil
+	}
+	asking := *before
+	asking.asked = time.Now()
+	return &asking, v.save(ctx, a, bindingOf(conn), turn, &asking)
+}
+
+// answered takes that back: the service has said that it gives no token now.
+func (v *Vault) answered(ctx context.Context, a *account, conn *program.Connection, before *token, turn int) {
+	if before == nil || before.asked.IsZero() {
+		return
+	}
+	same := *before
+	same.asked = time.Time{}
+	if err := v.save(ctx, a, bindingOf(conn), turn, &same); err != nil {
+		v.log.Warn("answer not noted", "connection", a.name, "error", err)
+	}
+}
+
+// exchangeTwice asks for a token, and where the answer is lost once more at
+// once: the old refresh token may work a moment longer.
+func (v *Vault) exchangeTwice(ctx context.Context, e endpoint, grant url.Values, limit time.Duration) (map[string]any, error) {
+	answer, err := v.exchange(ctx, e, grant, limit)
+	if _, lost := errors.AsType[*lostError](err); lost {
+		answer, err = v.exchange(ctx, e, grant, limit)
+	}
+	return answer, err
+}
+
+// answerTime is how long an answer to a renewal is waited for: short enough for
+// a second try while an old refresh token is good.
+func answerTime(conn *program.Connection) time.Duration {
+	if grace := conn.Auth.Grace; grace > 0 {
+		return min(requestTime, max(grace/3, time.Second))
+	}
+	return requestTime
+}
+
+// pauseOf is how long a token that still works is left alone after it could not
+// be renewed: not longer than an old refresh token is good.
+func pauseOf(conn *program.Connection) time.Duration {
+	if grace := conn.Auth.Grace; grace > 0 {
+		return min(pause, max(grace/4, time.Second))
+	}
+	return pause
+}
+
+// Recover asks again for each token of which an earlier process asked for the
+// next and did not keep the answer. It is called once at the start: the
+// services give it a second time for a moment only. It does not wait for them.
+func (v *Vault) Recover(ctx context.Context, all map[string]*program.Connection) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		conn := all[name]
+		if conn.Member != nil || conn.Sandbox || !usesTokens(conn) || byItself(conn) {
+			continue
+		}
+		a := v.account(name)
+		t, _, err := v.load(ctx, a, conn)
+		if err != nil || t == nil || t.asked.IsZero() || t.refused != nil {
+			continue
+		}
+		v.log.Warn("token asked for again", "connection", name, "first_asked", t.asked)
+		a.mu.Lock()
+		if _, err := v.takeOff(ctx, a, conn); err != nil {
+			v.log.Error("token not asked for", "connection", name, "error", err)
+		}
+		a.mu.Unlock()
+	}
 }
 
 // stands returns the failure of an earlier refusal that still holds: one of
@@ -324,15 +410,22 @@ func stands(conn *program.Connection, t *token, e endpoint, now time.Time) *valu
 // refusedFailure tells that a service gives no further token, in its own words.
 func refusedFailure(conn *program.Connection, r *refusal) *value.Failure {
 	if mints(conn) {
-		return value.Fail(value.ClassForbidden, "%s gives the sign-in of %q no token for %s: %s",
+		f := value.Fail(value.ClassForbidden, "%s gives the sign-in of %q no token for %s: %s",
 			vendor(conn), conn.Member.Of.Name, conn.Member.Called(), r.Message)
+		f.Reconnect = conn.Name
+		return f
 	}
 	if conn.Auth.Type == program.AuthOAuth2Client || slices.Contains(clientCodes, r.Code) {
-		return value.Fail(value.ClassAuth, "%s does not accept the client of connection %q: %s. Check its client_id and client_secret",
+		return lacking(conn, "%s does not accept the client of connection %q: %s. Check its client_id and client_secret",
 			vendor(conn), conn.Name, r.Message)
 	}
-	return value.Fail(value.ClassAuth, "%s no longer accepts the sign-in of connection %q: %s. To sign in again, %s",
-		vendor(conn), conn.Name, r.Message, toConnect(conn.Name))
+	lost := ""
+	if !r.Lost.IsZero() {
+		lost = fmt.Sprintf(". The answer to a renewal on %s never arrived here, as patchbay or the network was stopped in that moment, and is not given twice",
+			r.Lost.UTC().Format("2 January 2006 at 15:04 UTC"))
+	}
+	return lacking(conn, "%s no longer accepts the sign-in of connection %q: %s%s. To sign in again, %s",
+		vendor(conn), conn.Name, r.Message, lost, toConnect(conn.Name))
 }
 
 // clientCodes are the error codes that speak of the client, not of a sign-in.
@@ -360,7 +453,7 @@ func grantOf(conn *program.Connection, before *token) (grant url.Values, asked [
 }
 
 func notConnected(conn *program.Connection) *value.Failure {
-	return value.Fail(value.ClassAuth, "connection %q is not signed in to %s: %s", conn.Name, vendor(conn), toConnect(conn.Name))
+	return lacking(conn, "connection %q is not signed in to %s: %s", conn.Name, vendor(conn), toConnect(conn.Name))
 }
 
 // ended tells of a sign-in that cannot be renewed.
@@ -369,7 +462,7 @@ func ended(conn *program.Connection, t *token) *value.Failure {
 	if !t.usable(time.Now()) {
 		when = "ended on " + t.expires.UTC().Format("2 January 2006 at 15:04 UTC")
 	}
-	return value.Fail(value.ClassAuth, "the sign-in of connection %q %s, and %s gave no means to renew it: %s",
+	return lacking(conn, "the sign-in of connection %q %s, and %s gave no means to renew it: %s",
 		conn.Name, when, vendor(conn), toConnect(conn.Name))
 }
 

@@ -157,7 +157,10 @@ func TestDiskFullAfterRotation(t *testing.T) {
 		s := newIssuer()
 		v, store, conn := played(t, s)
 		time.Sleep(time.Hour)
-		store.setFails(errors.New("disk is full"))
+		s.setFail(func(http.ResponseWriter, url.Values) bool {
+			store.setFails(errors.New("disk is full"))
+			return false
+		})
 		for range 2 {
 			_, err := authorized(t, v, conn)
 			wantFailure(t, err, value.ClassTransient, `the token of connection "acme_main" cannot be saved: disk is full`)

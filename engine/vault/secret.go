@@ -33,6 +33,7 @@ func (v *Vault) SetSecret(ctx context.Context, name string, s value.Secret) erro
 		return fmt.Errorf("set secret %s: %w", name, err)
 	}
 	v.secrets[name] = s
+	v.tell()
 	return nil
 }
 
@@ -156,12 +157,12 @@ func (v *Vault) resolve(ctx context.Context, conn *program.Connection, field str
 				conn.Name, field, ref.Secret, err)
 		}
 		if s.IsZero() {
-			return value.Secret{}, value.Fail(value.ClassAuth, `connection %q takes %s from the secret %s, which is not set: run "patchbay secret set %s"`,
+			return value.Secret{}, lacking(conn, `connection %q takes %s from the secret %s, which is not set: run "patchbay secret set %s"`,
 				conn.Name, field, ref.Secret, ref.Secret)
 		}
 		return s, nil
 	case ref.Plain.IsZero():
-		return value.Secret{}, value.Fail(value.ClassAuth, "connection %q has no %s: write %s: ${{ secret.NAME }} there, and set that secret",
+		return value.Secret{}, lacking(conn, "connection %q has no %s: write %s: ${{ secret.NAME }} there, and set that secret",
 			conn.Name, field, field)
 	default:
 		return ref.Plain, nil
@@ -182,7 +183,7 @@ func (v *Vault) fromEnv(conn *program.Connection, field, variable string) (value
 		if set {
 			state = "empty"
 		}
-		return value.Secret{}, value.Fail(value.ClassAuth, "connection %q takes %s from the environment variable %s, which is %s: set it and start patchbay again",
+		return value.Secret{}, lacking(conn, "connection %q takes %s from the environment variable %s, which is %s: set it and start patchbay again",
 			conn.Name, field, variable, state)
 	}
 	return value.NewSecret(text), nil

@@ -207,7 +207,7 @@ func (v *Vault) redeem(ctx context.Context, s *signIn, code string) error {
 		grant.Set("code_verifier", s.Verifier)
 	}
 	name := s.Endpoint.Connection
-	answer, err := v.exchange(ctx, s.Endpoint, grant)
+	answer, err := v.exchange(ctx, s.Endpoint, grant, requestTime)
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		f := value.Fail(value.ClassAuth, "%s did not sign connection %q in: %s", s.Endpoint.Vendor, name, saying(refused.ErrorCode, refused.ErrorDescription))
 		f.Status = refused.Response.StatusCode

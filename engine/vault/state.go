@@ -54,7 +54,9 @@ func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, err
 		if err != nil {
 			return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
 		}
-		s = tokenState(conn, t)
+		s = v.tokenState(ctx, conn, t)
+	} else if s, err = v.fixedState(ctx, conn); err != nil {
+		return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
 	}
 	if s.Status == Connected {
 		s.Message = v.deliveriesLack(ctx, conn)
@@ -76,7 +78,20 @@ func (v *Vault) memberState(ctx context.Context, conn *program.Connection) (Stat
 	if err != nil {
 		return State{}, fmt.Errorf("state of connection %s: %w", conn.Name, err)
 	}
-	return tokenState(conn, t), nil
+	return v.tokenState(ctx, conn, t), nil
+}
+
+// fixedState is how a connection stands whose credentials nobody renews.
+func (v *Vault) fixedState(ctx context.Context, conn *program.Connection) (State, error) {
+	c, err := v.credential(ctx, conn)
+	if err != nil {
+		return State{}, err
+	}
+	refused, err := v.refusedFixed(ctx, conn.Name, c)
+	if err != nil || !refused {
+		return State{Status: Connected}, err
+	}
+	return State{Status: NeedsReconnecting, Message: fmt.Sprintf("%s refuses the credentials of connection %q: %s", vendor(conn), conn.Name, whereToMend(conn))}, nil
 }
 
 // deliveriesLack returns what is missing to verify deliveries, which calls do
@@ -121,7 +136,7 @@ func missingToken(err error) (*value.Failure, bool) {
 	return f, ok && f.Class != value.ClassTransient
 }
 
-func tokenState(conn *program.Connection, t *token) State {
+func (v *Vault) tokenState(ctx context.Context, conn *program.Connection, t *token) State {
 	if t == nil || t.access.IsZero() && t.refused == nil {
 		if byItself(conn) {
 			return State{Status: Connected} // the first call gets its token
@@ -132,12 +147,19 @@ func tokenState(conn *program.Connection, t *token) State {
 	switch {
 	case t.refused != nil && mints(conn):
 		s.Status, s.Message = NotConnected, refusedFailure(conn, t.refused).Message
-	case t.refused != nil:
+	case t.refused != nil && !v.mended(ctx, conn, t):
 		s.Status, s.Message = NeedsReconnecting, refusedFailure(conn, t.refused).Message
 	case !byItself(conn) && t.refresh.IsZero() && !t.usable(time.Now()):
 		s.Status, s.Message = NeedsReconnecting, ended(conn, t).Message
 	}
 	return s
+}
+
+// mended reports whether a refusal was said to another client than the one the
+// connection has now, so that it says nothing about the token.
+func (v *Vault) mended(ctx context.Context, conn *program.Connection, t *token) bool {
+	e, err := v.endpoint(ctx, conn)
+	return err == nil && t.refused.Client != "" && t.refused.Client != e.fingerprint()
 }
 
 // Granted returns the scopes that the service granted a connection, nil where

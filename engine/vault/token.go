@@ -21,6 +21,7 @@ type token struct {
 	granted         []string       // the scopes
 	fields          map[string]any // what else the answer held
 	refused         *refusal       // the service will give no other
+	asked           time.Time      // when the next one was asked for, zero once the answer is known
 }
 
 // refusal is a service's word that it renews a token no more.
@@ -29,6 +30,8 @@ type refusal struct {
 	Code    string    `json:"code,omitempty"`
 	At      time.Time `json:"at"`
 	Client  string    `json:"client"` // the fingerprint of the client it was said to
+	// Lost is when a renewal was begun whose answer never arrived; zero for none.
+	Lost time.Time `json:"lost,omitzero"`
 }
 
 // storedToken is a token as it is sealed. Its keys are only ever added to: a
@@ -42,6 +45,7 @@ type storedToken struct {
 	Granted []string        `json:"granted,omitempty"`
 	Fields  json.RawMessage `json:"fields,omitempty"`
 	Refused *refusal        `json:"refused,omitempty"`
+	Asked   time.Time       `json:"asked,omitzero"`
 }
 
 func encodeToken(t *token) ([]byte, error) {
@@ -51,7 +55,7 @@ func encodeToken(t *token) ([]byte, error) {
 	}
 	return json.Marshal(storedToken{
 		Access: t.access.Reveal(), Refresh: t.refresh.Reveal(), Issued: t.issued, Expires: t.expires,
-		Granted: t.granted, Fields: fields, Refused: t.refused,
+		Granted: t.granted, Fields: fields, Refused: t.refused, Asked: t.asked,
 	})
 }
 
@@ -62,7 +66,7 @@ func decodeToken(data []byte) (*token, error) {
 	}
 	t := &token{
 		access: value.NewSecret(s.Access), refresh: value.NewSecret(s.Refresh), issued: s.Issued, expires: s.Expires,
-		granted: s.Granted, refused: s.Refused,
+		granted: s.Granted, refused: s.Refused, asked: s.Asked,
 	}
 	if len(s.Fields) > 0 {
 		fields, err := value.Decode(s.Fields)

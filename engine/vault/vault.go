@@ -8,12 +8,19 @@
 //	secret  <name>        a text set with SetSecret
 //	token   <connection>  an OAuth token, or that of an account of a sign-in, bound to the connector and its host
 //	signin  <hash>        a sign-in that was begun, for a quarter of an hour
+//	refused <connection>  that a service did not take fixed credentials
 //	subscription <random> what a service was asked to deliver where; see trigger
 //
 // A token is renewed before it ends, once however many calls wait for it, and
 // the new one is on disk before it is used. A service that refuses to renew
 // one makes the connection need reconnecting: calls then fail at once, with
-// the service's own sentence, until somebody signs in again.
+// the service's own sentence, until somebody signs in again. So does a service
+// that refuses credentials which only a person can replace, once its test call
+// was refused, too. Such a failure names the connection in its Reconnect.
+//
+// That a token is being renewed is on disk before the service is asked: should
+// the process end before the answer is kept, the next one asks once more at its
+// start ([Vault.Recover]), while the service still takes the old refresh token.
 //
 // What goes wrong is told as a *[value.Failure] that names the connection and
 // the remedy and never holds a secret. One process owns a vault; its locks are
@@ -67,6 +74,15 @@ type Options struct {
 	// credentials of that sign-in. Its error is a *value.Failure, or that of the
 	// context. With nil no account has a token of its own.
 	Mint func(ctx context.Context, conn *program.Connection) (Minted, error)
+	// Try makes a small call with the credentials of a connection as they are:
+	// nothing is renewed for it. Its error is a *value.Failure, of the class auth
+	// if the service refuses the credentials or nothing can be tried, or that of
+	// the context. With nil a service that refuses one action is taken to refuse
+	// the connection.
+	Try func(ctx context.Context, conn *program.Connection) error
+	// Changed is told when a connection may have begun to work, or stopped. It
+	// must not wait. It may be nil.
+	Changed func()
 	// HTTP carries the requests for tokens, nil for the usual transport.
 	HTTP http.RoundTripper
 	// Logger may be nil.
@@ -81,6 +97,8 @@ type Vault struct {
 	env    func(string) (string, bool)
 	client *http.Client
 	mint   func(ctx context.Context, conn *program.Connection) (Minted, error)
+	try    func(ctx context.Context, conn *program.Connection) error
+	tell   func()
 	log    *slog.Logger
 
 	signIns sync.Mutex     // held while a sign-in is looked up and removed, so that each serves once
@@ -109,12 +127,17 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 		box:      b,
 		env:      o.Env,
 		mint:     o.Mint,
+		try:      o.Try,
+		tell:     o.Changed,
 		log:      o.Logger,
 		accounts: map[string]*account{},
 		secrets:  map[string]value.Secret{},
 	}
 	if v.env == nil {
 		v.env = func(string) (string, bool) { return "", false }
+	}
+	if v.tell == nil {
+		v.tell = func() {}
 	}
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
@@ -143,7 +166,7 @@ func (v *Vault) checkKey(ctx context.Context) error {
 		_, err = v.box.open(kindKey, name, binding{}, data)
 		return err
 	}
-	for _, kind := range []string{kindSecret, kindToken} {
+	for _, kind := range []string{kindSecret, kindToken, kindRefused} {
 		if err := v.checkFirst(ctx, kind); err != nil {
 			return err
 		}

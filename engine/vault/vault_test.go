@@ -430,8 +430,12 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	expire(v, conn)
 	wantAuthorized(t, v, conn, "Bearer access-2")
 	expire(v, conn)
-	store.setFails(errors.New("disk is full"))
+	s.setFail(func(http.ResponseWriter, url.Values) bool {
+		store.setFails(errors.New("disk is full"))
+		return false
+	})
 	_, _ = authorized(t, v, conn)
+	s.setFail(nil)
 	store.setFails(nil)
 	wantAuthorized(t, v, conn, "Bearer access-3")
 	expire(v, conn)
