@@ -179,9 +179,10 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	c.outdatedInputs(s.With, action.Input)
 	c.signInNeeded(s.Action, use, action)
 	c.accountNeeded(s.Action, use, action.ID, func(field string) bool { return action.reads(field, writtenKeys(s.With)) })
+	c.brought = append(c.brought, brought{s.Action, made})
 	unlimited := action.Output.List && !slices.ContainsFunc(s.With, func(e spec.Entry) bool { return e.Key.Value == "limit" })
 	if s.ID.Given() && unlimited {
-		c.loops[s.ID.Value] = true
+		c.loops[s.ID.Value] = action
 	}
 }
 
