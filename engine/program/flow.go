@@ -37,6 +37,8 @@ type Flow struct {
 	// Awaiting are its steps, and those of the flows it calls, that wait for an
 	// event.
 	Awaiting []*Step
+	// hands is what its output is made of.
+	hands origin
 	// Calls are the flows it calls, by id, at the version it was checked with.
 	Calls map[string]*Flow
 }
@@ -166,6 +168,7 @@ type Step struct {
 	Reason    *Value // of DoStop and DoFail
 
 	Output *value.Type
+	hands  origin // what the output is made of
 }
 
 // WaitFor is the event that a step waits for, through the Use of the step.

@@ -31,6 +31,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	c.made.Awaiting = append(c.made.Awaiting, callee.Awaiting...)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
+	c.unescaped(s.With, made.With, inputs)
 	made.Output = value.Of(value.Nil)
 	if callee.OutputType != nil {
 		made.Output = callee.OutputType

@@ -26,6 +26,7 @@ type flowCheck struct {
 	loops    map[string]*Action     // the steps that bring a list without a limit
 	used     map[string]bool        // the steps that an expression names; "" where one names them all
 	brought  []brought              // what the steps that read have brought
+	origins  map[string]origin      // by the names behind which it is found: steps.<id>, vars.<name>, the name of an item
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
 	unlinked    []string    // approve steps inside loops, which have no link of their own
@@ -49,7 +50,7 @@ func (b *builder) flow(id string) *Flow {
 		report: report{failed: f.parsed.broken, lost: f.parsed.lost}, b: b, spec: f.parsed.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}, Links: map[string]string{}},
 		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]*Action{},
-		used: map[string]bool{}, unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
+		used: map[string]bool{}, origins: map[string]origin{}, unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
 	c.list, c.unseen, c.reads = &c.found, c.whyUnseen, c.noteRead
 	if b.opt.NamedIn == f.file.Path {
@@ -113,6 +114,7 @@ func (c *flowCheck) all() {
 		if m.Output != nil {
 			m.OutputType = m.Output.Type
 		}
+		m.hands = c.originOf(m.Output)
 	}
 	c.afterwards(steps)
 	c.unused()
