@@ -218,7 +218,7 @@ fields: id, name, status, tags, metadata, links, acceptance, previewAcceptance, 
 		t.Errorf("codeAction (-want +got):\n%s", diff)
 	}
 	e.meaning()
-	e.change("flows/it.yaml", strings.NewReplacer("idd", "id", "nam ", "name ").Replace(typedFlow))
+	e.change("flows/it.yaml", strings.NewReplacer("idd", "id", `nam }}" }`, `name }}" } # patchbay: allow W112`).Replace(typedFlow))
 	if found := e.findings("flows/it.yaml"); found != "" && !strings.Contains(found, "F310") {
 		t.Errorf("after the change there are findings:\n%s", found)
 	}

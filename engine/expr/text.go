@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ func textFunctions() []function {
 		{name: "bytes", params: []param{anyParam("value")}, result: "integer", help: "is how many bytes a text or a file has", example: `bytes("né") → 3`, run: runBytes},
 		{name: "html", params: []param{s}, result: "string", help: "makes text safe inside HTML", example: `html("a < b") → "a &lt; b"`, run: onText(html.EscapeString)},
 		{name: "mrkdwn", params: []param{s}, result: "string", help: "makes text safe inside a Slack message", example: `mrkdwn("<!channel>") → "&lt;!channel&gt;"`, run: onText(escapeSlack)},
+		{name: "urlencode", params: []param{s}, result: "string", help: "makes text safe inside an address", example: `urlencode("a b&c") → "a%20b%26c"`, run: onText(encodeURL)},
 		{name: "sha256", params: []param{s}, result: "string", help: "is the SHA-256 of the text, in hexadecimal", example: `sha256("abc") → "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"`, run: onText(sha256Hex)},
 		{name: "base64", params: []param{s}, result: "string", help: "writes the text in base64", example: `base64("hi") → "aGk="`, run: onText(encodeBase64)},
 		{name: "toBase64", params: []param{s}, result: "string", help: "is base64 by another name", example: `toBase64("hi") → "aGk="`, run: onText(encodeBase64)},
@@ -65,6 +67,9 @@ func sha256Hex(s string) string {
 func escapeSlack(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
+
+// encodeURL makes text that means itself in the path and in the query.
+func encodeURL(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func runTrim(_ *state, args []any) (any, error) {
 	if len(args) == 1 {

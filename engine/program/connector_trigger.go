@@ -3,6 +3,7 @@ package program
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,8 +79,27 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 	if poll == nil {
 		return
 	}
+	c.onlyNew(t, poll)
 	made.Output = Output{Type: poll.Action.Output.Type}
 	made.Poll = poll
+}
+
+// ofChange matches the name of a field that differs once a record has changed.
+var ofChange = regexp.MustCompile(`(?i)(updated|changed|modified|edited)`)
+
+// onlyNew warns of a poll that does not see when an item changes although its
+// items say when they have.
+func (c *connectorCheck) onlyNew(t *spec.Trigger, poll *Poll) {
+	if t.Changed.Given() || poll.Action.Output.Type == nil {
+		return
+	}
+	for _, f := range poll.Action.Output.Type.Fields {
+		if isTime := f.Type != nil && (f.Type.Kind == value.Datetime || f.Type.Kind == value.Date); isTime && ofChange.MatchString(f.Name) {
+			c.hinted(t.Name, "W111", "add  changed: item."+f.Name+"  so that an item fires again once it has changed",
+				"%s tells only of new items, although they say in %s when they have changed", c.made.ID+"."+grouped(c.part, t.Name.Value), f.Name)
+			return
+		}
+	}
 }
 
 // pollText is how a list is asked for news, as written.

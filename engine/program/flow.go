@@ -39,6 +39,7 @@ type Flow struct {
 	Calls map[string]*Flow
 
 	awaiting []*Step // of its own
+	hands    origin  // what its output is made of
 }
 
 // Awaiting returns the steps of the flow, and of those it calls, that wait for
@@ -176,6 +177,7 @@ type Step struct {
 	Reason    *Value // of DoStop and DoFail
 
 	Output *value.Type
+	hands  origin // what the output is made of
 }
 
 // WaitFor is the event that a step waits for, through the Use of the step.

@@ -28,6 +28,9 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	inner = inner.
 		with(value.Field{Name: made.As, Type: elem}).
 		with(value.Field{Name: "index", Type: value.Of(value.Integer)})
+	outer := c.origins[made.As]
+	c.origins[made.As] = c.originOf(&Value{form: formCode, Code: made.ForEach})
+	defer func() { c.origins[made.As] = outer }()
 	switch {
 	case len(s.Steps) > 0:
 		made.Steps = c.steps(s.Steps, inner, 0)

@@ -31,6 +31,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	c.calledFor(s.Call, callee)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
+	c.unescaped(s.With, made.With, inputs)
 	made.Output = value.Of(value.Nil)
 	if callee.OutputType != nil {
 		made.Output = callee.OutputType
@@ -85,15 +86,21 @@ type face struct {
 	inputs   []value.Field
 	required []string
 	output   *value.Type
+	hands    origin
+	actions  []string // what it calls at services, in any step
 }
 
 // face returns what a call with those inputs sees of the flow; a call that had
 // something wrong has seen every input.
 func (f *Flow) face(given []string, wrong bool) face {
-	seen := face{output: f.OutputType, onDemand: slices.ContainsFunc(f.Triggers, func(t *FlowTrigger) bool { return t.OnDemand })}
+	seen := face{output: f.OutputType, hands: f.hands, onDemand: slices.ContainsFunc(f.Triggers, func(t *FlowTrigger) bool { return t.OnDemand })}
 	if use := f.Fanned(); use != nil {
 		seen.runsFor = Use{Role: use.Role, Connection: use.Connection}
 	}
+	f.does(func(a *Action) bool {
+		seen.actions = append(seen.actions, a.ID)
+		return false
+	})
 	for _, in := range f.Inputs {
 		if wrong || slices.Contains(given, in.Name) {
 			seen.inputs = append(seen.inputs, in.Field)

@@ -23,7 +23,10 @@ type flowCheck struct {
 	// unusable are roles that stand for something with errors of its own.
 	unusable map[string]bool
 	tables   map[string]*TableShape // those the flow uses, for its hash
-	loops    map[string]bool        // the steps that bring a list without a limit
+	loops    map[string]*Action     // the steps that bring a list without a limit
+	used     map[string]bool        // the steps that an expression names; "" where one names them all
+	brought  []brought              // what the steps that read have brought
+	origins  map[string]origin      // by the names behind which it is found: steps.<id>, vars.<name>, the name of an item
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
 	unlinked    []string    // approve steps inside loops, which have no link of their own
@@ -46,10 +49,10 @@ func (b *builder) flow(id string) *Flow {
 	c := &flowCheck{
 		report: report{failed: f.parsed.broken, lost: f.parsed.lost}, b: b, spec: f.parsed.spec,
 		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}, Links: map[string]string{}},
-		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]bool{},
-		unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
+		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]*Action{},
+		used: map[string]bool{}, origins: map[string]origin{}, unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
-	c.list, c.unseen = &c.found, c.whyUnseen
+	c.list, c.unseen, c.reads = &c.found, c.whyUnseen, c.noteRead
 	if b.opt.NamedIn == f.file.Path {
 		c.named = b.opt.Named
 	}
@@ -111,8 +114,10 @@ func (c *flowCheck) all() {
 		if m.Output != nil {
 			m.OutputType = m.Output.Type
 		}
+		m.hands = c.originOf(m.Output)
 	}
 	c.afterwards(steps)
+	c.unused()
 }
 
 // afterwards checks the steps that follow an error, which may find any step

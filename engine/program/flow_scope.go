@@ -142,6 +142,7 @@ func (c *flowCheck) vars(scope *expr.Scope) *expr.Scope {
 		made := value.Of(value.Any) // one that is wrong exists all the same: one cause, one finding
 		if v != nil {
 			c.made.Vars = append(c.made.Vars, Named{Name: e.Key.Value, Value: v})
+			c.origins["vars."+e.Key.Value] = c.originOf(v)
 			made = v.Type
 		}
 		// A new type each time: the scopes of earlier vars keep the old one.

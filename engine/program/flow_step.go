@@ -43,6 +43,9 @@ func (c *flowCheck) step(s *spec.Step, position int, outer *stepScope) *Step {
 	}
 	c.retry(s, made)
 	c.does(s, made, scope)
+	if made.hands = c.brings(made); made.ID != "" {
+		c.origins["steps."+made.ID] = made.hands
+	}
 	c.leave(s, made, scope, outer)
 	return made
 }
@@ -177,11 +180,13 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	made.Output = output
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	c.outdatedInputs(s.With, action.Input)
+	c.unescaped(s.With, made.With, inputs)
 	c.signInNeeded(s.Action, use, action)
 	c.accountNeeded(s.Action, use, action.ID, func(field string) bool { return action.reads(field, writtenKeys(s.With)) })
+	c.brought = append(c.brought, brought{s.Action, made})
 	unlimited := action.Output.List && !slices.ContainsFunc(s.With, func(e spec.Entry) bool { return e.Key.Value == "limit" })
 	if s.ID.Given() && unlimited {
-		c.loops[s.ID.Value] = true
+		c.loops[s.ID.Value] = action
 	}
 }
 

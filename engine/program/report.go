@@ -27,6 +27,8 @@ type report struct {
 	unseen func(step string) (reason, hint string)
 	// named is told of the names in expressions that are sound, nil for nobody.
 	named func(at diag.Pos, width int, n expr.Named)
+	// reads is told of the paths that sound expressions read, nil for nobody.
+	reads func(path string)
 }
 
 func (r *report) add(f diag.Finding) {
@@ -143,6 +145,11 @@ func (r *report) compile(t spec.Text, scope *expr.Scope, want *value.Type) *expr
 func (r *report) expression(t spec.Text, offset int, src string, scope *expr.Scope, want *value.Type) *expr.Code {
 	code, problems := expr.Compile(src, scope, want)
 	r.problems(t, offset, src, problems)
+	if code != nil && r.reads != nil {
+		for _, path := range code.Refs() {
+			r.reads(path)
+		}
+	}
 	if code == nil || r.named == nil {
 		return code
 	}

@@ -116,6 +116,7 @@ var townEdits = []struct{ name, file, from, to string }{
 	{"another input that a call must have", "flows/inner.yaml", "{ name:", "{ other: { type: string }, name:"},
 	{"a called flow with accounts of its own", "flows/inner.yaml", "flow: 1", "flow: 1\nuse: { shop: spare/* }"},
 	{"a called flow that waits", "flows/inner.yaml", "[{ wait: 1s }]", "[{ wait_for: { trigger: shop.order_paid, timeout: 1h } }]"},
+	{"the actions of a called flow", "flows/inner.yaml", "{ wait: 1s }", "{ action: shop.get_order, with: { id: a } }"},
 	{"a called flow without on_demand", "flows/inner.yaml", "on_demand: {}", "schedule: { every: 1h }"},
 	{"a circle", "flows/inner.yaml", "[{ wait: 1s }]", "[{ call: a-outer }]"},
 	{"a circle of two calls", "flows/inner.yaml", "[{ wait: 1s }]", "[{ call: middle }, { call: middle }, { call: a-outer }]"},

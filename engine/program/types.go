@@ -181,6 +181,9 @@ func (t *typeResolver) field(f spec.Field) value.Field {
 		Label: f.Label.Value, Help: f.Help.Value, Deprecated: f.Deprecated.Value, Pattern: f.Pattern.Value,
 		Example: f.Example.Const(), Min: float(f.Min), Max: float(f.Max),
 	}
+	if made.Format = f.Format.Value; made.Format != "" && made.Type.Kind != value.String && !made.Type.IsAny() {
+		t.report.hinted(f.Format, "C125", "type: string", "only a text is read as %s", made.Format)
+	}
 	if f.From.Given() {
 		made.Wire = value.SplitPath(f.From.Value)
 	}

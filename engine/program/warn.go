@@ -1,10 +1,7 @@
 package program
 
 import (
-	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
@@ -52,36 +49,6 @@ func leaves(s *spec.Step) bool {
 }
 
 func anyLeaves(steps []*spec.Step) bool { return slices.ContainsFunc(steps, leaves) }
-
-// part matches an expression that takes a part of a list.
-var part = regexp.MustCompile(`\btake\(|\[[^\[\]]*:[^\[\]]*\]`)
-
-// floods warns of a loop that sends or deletes something for each item of a
-// list that a service brought, however long.
-func (c *flowCheck) floods(s *spec.Step, loop *Step) {
-	if loop.ForEach == nil || part.MatchString(s.ForEach.Value) {
-		return
-	}
-	list := ""
-	for _, ref := range loop.ForEach.Refs() {
-		path := strings.Split(ref, ".")
-		if len(path) >= 2 && path[0] == "steps" && c.loops[path[1]] {
-			list = path[1]
-		}
-	}
-	if list == "" {
-		return
-	}
-	walk(loop.Steps, func(inner *Step) bool {
-		a := inner.Action
-		if a == nil || a.Effect != EffectSend && a.Effect != EffectDelete {
-			return true
-		}
-		c.hinted(s.ForEach, "W106", fmt.Sprintf("give the step %q a `limit`, or loop over steps.%s[0:100]", list, list),
-			"%s is done once for each item of a list that may be of any length", a.ID)
-		return false
-	})
-}
 
 // outdated warns of the use of something that its connector advises against.
 func (c *flowCheck) outdated(t spec.Text, id, why string) {

@@ -117,6 +117,7 @@ type Field struct {
 	TypeDef
 
 	From, SendAs, Style, Wire, FromToken       Text
+	Format                                     Text
 	Optional, Label, Help, Pattern, Deprecated Text
 	Min, Max                                   Text
 	Example, Default                           *Value

@@ -40,6 +40,7 @@ func fieldSection() section[Field] {
 			scalar("send_as", Path, "where it goes in the request", "query.limit", func(f *Field) *Text { return &f.SendAs }),
 			word("style", "repeat comma", "how a list is written in the query", func(f *Field) *Text { return &f.Style }),
 			word("wire", "text seconds milliseconds", "text sends numbers and booleans in quotes; the others send a time as a count since 1970", func(f *Field) *Text { return &f.Wire }),
+			word("format", "html mrkdwn url", "of a text that is read as more than text: what others wrote must be made safe for it, with html(…), mrkdwn(…) or urlencode(…)", func(f *Field) *Text { return &f.Format }),
 			scalar("from_token", Path, "where the answer of the token address has it", "locationId", func(f *Field) *Text { return &f.FromToken }),
 			anything("default", "what is meant where nothing is given", `"${{ connection.locationId }}"`, func(f *Field) **Value { return &f.Default }),
 		}),

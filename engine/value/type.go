@@ -65,6 +65,7 @@ type Field struct {
 	Wire []string // where the vendor keeps it, as a path; nil where it has the name of the field
 
 	Label, Help, Deprecated, Pattern string
+	Format                           string // what a text is read as: html, mrkdwn, url; "" for plain text
 	Example                          any
 	Min, Max                         *float64
 }
