@@ -23,7 +23,7 @@ var layers = []string{
 	"engine/console",
 	"engine",
 	"cmd/patchbay",
-	"engine/enginetest", // and what is below it; last, so that only tests can import it
+	"engine/enginetest engine/enginetest/fault", // last, so that only tests can import them
 }
 
 // pure lists the packages that compute and nothing else; impure, what that rules out.
@@ -75,6 +75,18 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestFaultFlags holds that every test binary of the engine takes the flags of
+// the fault suite, so that it can be run with those of all packages at once.
+func TestFaultFlags(t *testing.T) {
+	const flags = module + "engine/enginetest/fault"
+	tests := goListed(t, `{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}`, module+"engine/...")
+	for _, p := range slices.Sorted(maps.Keys(tests)) {
+		if len(tests[p]) > 0 && !slices.Contains(tests[p], flags) {
+			t.Errorf("no test of %s imports %s: its test binary would refuse -fault.rounds", p, flags)
+		}
+	}
+}
+
 // ownerOf returns the one package that may import path, or "" if any may.
 func ownerOf(path string) string {
 	for library, owner := range owners {
@@ -88,17 +100,23 @@ func ownerOf(path string) string {
 // goList returns what each package of this module imports outside its tests.
 func goList(t *testing.T) map[string][]string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	return goListed(t, `{{.ImportPath}} {{join .Imports " "}}`, module+"...")
+}
+
+// goListed returns what go list says of each package: words behind its name.
+func goListed(t *testing.T, format, packages string) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", format, packages).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("go list: %v\n%s", err, exit.Stderr)
 	}
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	imports := map[string][]string{}
+	said := map[string][]string{}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
-		imports[strings.TrimPrefix(words[0], module)] = words[1:]
+		said[strings.TrimPrefix(words[0], module)] = words[1:]
 	}
-	return imports
+	return said
 }

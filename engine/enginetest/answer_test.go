@@ -19,9 +19,9 @@ import (
 	"patchbay/engine/value"
 )
 
-// TestBadAnswers lets the service answer otherwise than its connector says:
+// TestFaultAnswers lets the service answer otherwise than its connector says:
 // the run fails at once, and says which action and which field it is about.
-func TestBadAnswers(t *testing.T) {
+func TestFaultAnswers(t *testing.T) {
 	t.Parallel()
 	const good = `{"sku": "tea", "price": {"amount": 12}}`
 	invalid := func(status int, field, message string) value.Failure {
@@ -137,9 +137,9 @@ func failureOf(run console.Run) value.Failure {
 	return value.Failure{}
 }
 
-// TestBadNetwork lets the answers of a played service go wrong on their way,
+// TestFaultNetworkKinds lets the answers of a played service go wrong on their way,
 // for an action of each nature, before and after it did what it was asked.
-func TestBadNetwork(t *testing.T) {
+func TestFaultNetworkKinds(t *testing.T) {
 	t.Parallel()
 	dir, played := playedLedger(t)
 	c := serve(t, options(dir, t.Output()))

@@ -17,10 +17,10 @@ import (
 	"patchbay/engine/store"
 )
 
-// TestBackupInAStorm takes backups while events pour in, kills the engine, and
+// TestFaultBackup takes backups while events pour in, kills the engine, and
 // restores each in another workspace: every event that was acknowledged before
 // the backup began is there, and the runs go on to their end.
-func TestBackupInAStorm(t *testing.T) {
+func TestFaultBackup(t *testing.T) {
 	l := newLedger(t)
 	l.slow(dawdle)
 	dir := workspace(t, l.url)

@@ -10,9 +10,9 @@ import (
 	"patchbay/engine/journal"
 )
 
-// TestLockedDatabase locks the database from outside for longer than the
+// TestFaultLockedDatabase locks the database from outside for longer than the
 // engine waits for it.
-func TestLockedDatabase(t *testing.T) {
+func TestFaultLockedDatabase(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
 	opt := options(workspace(t, l.url), t.Output())
@@ -43,7 +43,7 @@ func TestLockedDatabase(t *testing.T) {
 func unwritable(t *testing.T, c *client, l *ledger, pause time.Duration, begin, end func()) {
 	t.Helper()
 	reached, goOn := make(chan struct{}), make(chan struct{})
-	l.slow(func(r *http.Request) {
+	l.slow(func(r *http.Request, _ bool) {
 		if r.Method == http.MethodPost && r.URL.Path == "/messages" && l.told("order-e1") == 1 {
 			close(reached)
 			<-goOn

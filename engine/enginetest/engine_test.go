@@ -37,6 +37,9 @@ const patience = 60 * time.Second
 // lines are those of every order.
 var lines = []string{"a", "b", "c", "d"}
 
+// badLine is one that the ledger does not take.
+const badLine = "bad"
+
 // environment is what the engines see of the environment.
 func environment(name string) (string, bool) {
 	v, ok := map[string]string{"LEDGER_TOKEN": ledgerToken, "LEDGER_SECRET": ledgerSecret}[name]
@@ -289,7 +292,12 @@ func placed(url, id, order string, lines []string) delivery {
 }
 
 func placedFor(url, id, order, sku string, lines []string) delivery {
-	body, _ := json.Marshal(map[string]any{"id": id, "type": "placed", "order": order, "sku": sku, "lines": lines})
+	return happened(url, "placed", id, order, sku, lines)
+}
+
+// happened returns the delivery of an event of any kind.
+func happened(url, kind, id, order, sku string, lines []string) delivery {
+	body, _ := json.Marshal(map[string]any{"id": id, "type": kind, "order": order, "sku": sku, "lines": lines})
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	return delivery{url: url, body: string(body), header: map[string]string{
 		"X-Ledger-Signature": "t=" + at + ",v1=" + hmacOf(ledgerSecret, at+"."+string(body)),

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFullDisk takes from a process the right to make files any larger, which
+// TestFaultFullDisk takes from a process the right to make files any larger, which
 // is what a full disk does.
-func TestFullDisk(t *testing.T) {
+func TestFaultFullDisk(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
 	p := spawn(t, workspace(t, l.url))

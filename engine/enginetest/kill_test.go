@@ -4,82 +4,206 @@ package enginetest_test
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"math/rand/v2"
+	"maps"
 	"net/http"
-	"strings"
+	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"patchbay/engine/enginetest/fault"
 	"patchbay/engine/journal"
-	"patchbay/engine/store"
 )
 
-var (
-	rounds = flag.Int("fault.rounds", 15, "how often the engine is killed")
-	seed   = flag.Uint64("fault.seed", 0, "the seed of the moments at which it is; 0 for a new one")
-)
+// kinds are the events of the mixed workspace, each of which starts the flow
+// beside it.
+var kinds = map[string]string{"placed": "order", "billed": "bill", "shipped": "parcel", "returned": "return"}
 
-// TestKill kills the engine again and again, in the middle of runs and of
-// deliveries, and holds the books of the service against what was promised.
-func TestKill(t *testing.T) {
-	if *seed == 0 {
-		*seed = rand.Uint64()
+// mixed makes a workspace whose flows have steps of every nature.
+func mixed(t *testing.T, url string) string {
+	t.Helper()
+	dir := workspace(t, url)
+	if err := os.CopyFS(dir, os.DirFS("testdata/mixed")); err != nil {
+		t.Fatal(err)
 	}
-	dice := rand.New(rand.NewPCG(*seed, 0))
-	l := newLedger(t)
-	l.slow(dawdle)
-	dir := workspace(t, l.url)
-	p := spawn(t, dir)
-	s := &senders{url: p.hook("ledger"), acked: map[string]bool{}}
-	ctx, stop := context.WithCancel(t.Context())
-	s.begin(ctx, 8)
-	for range *rounds {
-		target := l.requests.Load() + 20 + dice.Int64N(150)
-		await(t, "the engine makes requests", func() bool { return l.requests.Load() >= target })
-		time.Sleep(time.Duration(dice.Int64N(int64(15 * time.Millisecond))))
-		p.kill()
-		p = spawn(t, dir)
-		s.to(p.hook("ledger"))
-	}
-	stop()
-	s.over.Wait()
-	began := time.Now()
-	counts := p.settled("order")
-	took := time.Since(began)
-
-	for status := range counts {
-		if status != journal.Succeeded && status != journal.OutcomeUnknown {
-			t.Errorf("runs = %v, want only succeeded and outcome_unknown", counts)
-		}
-	}
-	asked := counts[journal.OutcomeUnknown]
-	happened := answerAll(p, l)
-	counts = p.settled("order")
-	p.terminate()
-	runs := allRuns(t, dir)
-	s.check(t, runs)
-	for order := range runs {
-		l.check(t, order, lines)
-	}
-	l.noFaults(t)
-	checkRows(t, dir, len(runs))
-	t.Logf("seed %d: killed %d times; %d events acknowledged, %d not; %d runs, %v; %d questions, of which %d had happened; "+
-		"%d requests, asked again: %v; all ended %s after the last start",
-		*seed, *rounds, len(s.acked), s.lost, len(runs), counts, asked, happened, l.requests.Load(), l.repeats, took.Round(time.Millisecond))
+	return dir
 }
 
-// TestKillAtStart kills engines while they make their data folder: the next
-// one over the same folder serves.
-func TestKillAtStart(t *testing.T) {
+// TestFaultKill kills engines again and again, in the middle of runs, of
+// deliveries and of starts, and holds the books of the service against what was
+// promised: what happens exactly once, at most once, or is asked about.
+func TestFaultKill(t *testing.T) {
+	const lanes = 4 // engines that die side by side
+	dice := fault.Throw(t)
+	var over sync.WaitGroup
+	for i := range lanes {
+		over.Go(func() {
+			t.Run(strconv.Itoa(i+1), func(t *testing.T) { killOften(t, dice.Lane(i), max(1, fault.Rounds()/lanes)) })
+		})
+	}
+	over.Wait()
+}
+
+// killing is an engine that is killed, and those it works with.
+type killing struct {
+	t    *testing.T
+	dice fault.Dice
+	l    *ledger
+	dir  string
+	p    *process
+	s    *senders
+	v    *visitors
+
+	moments map[string]int // how often it was killed at which kind of moment
+	longest time.Duration  // from a kill until it served again
+}
+
+func killOften(t *testing.T, dice fault.Dice, rounds int) {
+	k := &killing{t: t, dice: dice, l: newLedger(t), v: &visitors{t: t}, moments: map[string]int{}}
+	k.l.slow(dawdle)
+	k.dir = mixed(t, k.l.url)
+	k.p = spawn(t, k.dir)
+	k.v.to(k.p)
+	k.s = &senders{url: k.p.hook("ledger"), acked: map[string]bool{}, kinds: slices.Sorted(maps.Keys(kinds)), pause: 60 * time.Millisecond, sending: make(chan struct{})}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	k.s.begin(ctx, 4)
+	visits := k.v.visit(t.Context())
+	for i := range rounds {
+		k.kill()
+		if i == rounds-1 {
+			stop()
+			k.l.drain(t) // so that the person who is asked knows
+		}
+		k.revive()
+	}
+	k.s.over.Wait()
+	began := time.Now()
+	questions, happened := k.answerAll()
+	took := time.Since(began)
+	fresh := k.freshEvents()
+	visits()
+	k.p.terminate()
+	runs, lost := k.checkBooks()
+	checkLeft(t, k.dir)
+	t.Logf("seed %d: killed %d times %v; %d events acknowledged, %d not; %d runs, lost %d, doubled %d; %d questions, of which %d had happened; "+
+		"%d requests, asked again: %v; longest recovery %s, all ended %s after the last, a fresh event took at most %s",
+		dice.Seed, rounds, k.moments, len(k.s.acked), k.s.gone, runs, lost, k.l.doubled(), questions, happened, k.l.requests.Load(), k.l.repeats,
+		k.longest.Round(time.Millisecond), took.Round(time.Millisecond), fresh.Round(time.Millisecond))
+}
+
+// revive starts the engine once more.
+func (k *killing) revive() {
+	k.t.Helper()
+	began := time.Now()
+	k.p = spawn(k.t, k.dir)
+	k.longest = max(k.longest, time.Since(began))
+	k.s.to(k.p.hook("ledger"))
+	k.v.to(k.p)
+}
+
+// answerAll tells the engine what became of each unknown outcome, as a person
+// does who looks it up at the service, until all runs have ended. It returns
+// how many questions there were and how many of the writes had happened.
+func (k *killing) answerAll() (questions, happened int) {
+	k.t.Helper()
+	await(k.t, "all runs have ended", func() bool {
+		n, yes := answerUnknown(k.p, k.l)
+		questions, happened = questions+n, happened+yes
+		open := 0
+		for _, flow := range kinds {
+			for status, n := range k.p.counts(flow) {
+				if !status.HasEnded() {
+					open += n
+				}
+			}
+		}
+		return open == 0
+	})
+	return questions, happened
+}
+
+// checkBooks holds the runs and the books of the service against each other,
+// and returns how many runs there are, and how many are missing.
+func (k *killing) checkBooks() (runs, lost int) {
+	k.t.Helper()
+	all := allRuns(k.t, k.dir)
+	lost = k.s.check(k.t, all)
+	rows := 0
+	for order, r := range all {
+		checkRun(k.t, k.l, order, r)
+		if r.Flow == "order" || r.Flow == "bill" {
+			rows++
+		}
+	}
+	k.l.noFaults(k.t)
+	checkRows(k.t, k.dir, rows)
+	return len(all), lost
+}
+
+// checkRun holds one run that has ended against the books.
+func checkRun(t *testing.T, l *ledger, order string, r ended) {
+	t.Helper()
+	want := map[string]map[string]int{
+		"order": {"pay": 1, "tell": 1}, "bill": {"pay": 1}, "parcel": {"reserve": 1}, "return": {"pay": 1, "tell": 1},
+	}[r.Flow]
+	for _, action := range []string{"pay", "reserve", "tell"} {
+		if got := l.effects(action, order); got != want[action] {
+			t.Errorf("%s: ledger.%s happened %d times, want %d", order, action, got, want[action])
+		}
+	}
+	output, _ := r.Output.(map[string]any)
+	switch r.Flow {
+	case "order":
+		l.check(t, order, lines)
+	case "return":
+		l.check(t, order, lines)
+		if got, want := fmt.Sprint(output["lines"]), fmt.Sprint(lines); got != want || output["payment"] == "" || output["token"] == "" {
+			t.Errorf("%s: output = %v, want the lines %s, a payment and a token", order, output, want)
+		}
+	case "bill":
+		if output["paid"] != order || output["by"] != "grace" || output["why"] != order {
+			t.Errorf("%s: output = %v, want that %s was paid and agreed to by grace", order, output, order)
+		}
+	}
+	done := map[string]int{}
+	for _, e := range r.events {
+		if e.Kind == journal.Done {
+			if done[e.Path]++; done[e.Path] > 1 {
+				t.Errorf("run %d: step %s has %d outcomes", r.ID, e.Path, done[e.Path])
+			}
+		}
+	}
+}
+
+// freshEvents sends one event to each flow: nothing that is left over holds it
+// up. It returns how long the slowest took.
+func (k *killing) freshEvents() time.Duration {
+	k.t.Helper()
+	began := time.Now()
+	for kind := range kinds {
+		id := nameOf(kind, 99_999)
+		if code, _, err := post(k.t.Context(), eventOf(k.p.hook("ledger"), kind, id)); code != http.StatusOK {
+			k.t.Errorf("deliver %s = %d, %v, want 200", id, code, err)
+		}
+	}
+	k.answerAll()
+	return time.Since(began)
+}
+
+// TestFaultKillAtStart kills engines while they make their data folder: the
+// next one over the same folder serves.
+func TestFaultKillAtStart(t *testing.T) {
+	dice := fault.Throw(t)
 	l := newLedger(t)
-	for i := range *rounds {
+	rounds := max(1, fault.Rounds()/10)
+	for i := range rounds {
 		dir := workspace(t, l.url)
 		p := launch(t, dir)
-		time.Sleep(rand.N(200 * time.Millisecond))
+		time.Sleep(time.Duration(dice.Int64N(int64(200 * time.Millisecond))))
 		p.kill()
 		p = spawn(t, dir)
 		id := fmt.Sprintf("e%d", i)
@@ -89,169 +213,5 @@ func TestKillAtStart(t *testing.T) {
 		await(t, "the run begins", func() bool { return l.told("order-"+id) == 1 })
 		p.kill()
 	}
-}
-
-// answerAll tells the engine what became of each unknown outcome, as a person
-// does who looks it up at the service. It returns how many had happened.
-func answerAll(p *process, l *ledger) int {
-	p.t.Helper()
-	var open []struct {
-		ID int64 `json:"id"`
-	}
-	p.api(http.MethodGet, "/runs?limit=1000&status=outcome_unknown", nil, &open)
-	happened := 0
-	for _, o := range open {
-		run := p.run(o.ID)
-		event, _ := run.Event.(map[string]any)
-		order, _ := event["order"].(string)
-		if want := "ledger.tell may or may not have happened"; !strings.Contains(run.Reason, want) {
-			p.t.Errorf("run %d: reason = %q, want it to say %q", run.ID, run.Reason, want)
-		}
-		n := l.told(order)
-		if n > 1 {
-			p.t.Errorf("order %s: messages = %d before the answer, want at most 1", order, n)
-		}
-		happened += min(n, 1)
-		if code := p.api(http.MethodPost, fmt.Sprintf("/runs/%d/answer", o.ID), map[string]any{"happened": n > 0}, nil); code != http.StatusOK {
-			p.t.Errorf("answer for run %d: status %d", o.ID, code)
-		}
-	}
-	return happened
-}
-
-// allRuns returns every run of the data folder by its order; two of one order
-// fail the test, and so does one that has not succeeded.
-func allRuns(t *testing.T, dir string) map[string]journal.Run {
-	t.Helper()
-	all := map[string]journal.Run{}
-	inStore(t, dir, func(s *store.Store) error {
-		for before := int64(0); ; {
-			page, err := s.Runs(t.Context(), journal.Filter{Limit: 500, Before: before})
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			for _, r := range page {
-				order := "order-" + r.EventID
-				if _, twice := all[order]; twice {
-					t.Errorf("event %s has two runs", r.EventID)
-				}
-				all[order] = r
-				if r.Status != journal.Succeeded {
-					t.Errorf("run %d of event %s = %s: %s", r.ID, r.EventID, r.Status, r.Reason)
-				}
-				before = r.ID
-			}
-		}
-	})
-	return all
-}
-
-// checkRows holds the rows of the table, one for each order, against the runs.
-func checkRows(t *testing.T, dir string, want int) {
-	t.Helper()
-	var rows []map[string]any
-	inStore(t, dir, func(s *store.Store) (err error) {
-		rows, err = s.FindRows(t.Context(), "orders", nil, "", false, 1_000_000)
-		return err
-	})
-	seen := map[any]bool{}
-	for _, row := range rows {
-		if seen[row["order"]] {
-			t.Errorf("table orders: two rows of order %v", row["order"])
-		}
-		seen[row["order"]] = true
-	}
-	if len(rows) != want {
-		t.Errorf("table orders: rows = %d, want %d", len(rows), want)
-	}
-}
-
-// inStore looks into the data folder of an engine that has stopped.
-func inStore(t *testing.T, dir string, look func(*store.Store) error) {
-	t.Helper()
-	s, err := store.Open(t.Context(), options(dir, t.Output()).DataDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(look(s), s.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// senders deliver orders, the way vendors do: what is not acknowledged is sent
-// again, or given up, and now and then something comes twice.
-type senders struct {
-	over sync.WaitGroup
-
-	mu    sync.Mutex
-	url   string
-	next  int
-	acked map[string]bool // event ids
-	lost  int             // events given up without an answer
-}
-
-func (s *senders) begin(ctx context.Context, n int) {
-	for range n {
-		s.over.Go(func() {
-			for ctx.Err() == nil {
-				s.send(ctx)
-				time.Sleep(rand.N(20 * time.Millisecond))
-			}
-		})
-	}
-}
-
-func (s *senders) to(url string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.url = url
-}
-
-// send delivers one event until it is acknowledged, or once if it is one of
-// those whose sender does not try again.
-func (s *senders) send(ctx context.Context) {
-	s.mu.Lock()
-	s.next++
-	n := s.next
-	s.mu.Unlock()
-	id := fmt.Sprintf("e%05d", n)
-	patient, twice := n%3 != 0, n%10 == 0
-	for {
-		s.mu.Lock()
-		url := s.url
-		s.mu.Unlock()
-		// A delivery under way is not broken off by the end of the test: only
-		// the engine may lose it.
-		code, _, err := post(context.WithoutCancel(ctx), placed(url, id, "order-"+id, lines))
-		if err == nil && code == http.StatusOK {
-			s.mu.Lock()
-			s.acked[id] = true
-			s.mu.Unlock()
-			if !twice {
-				return
-			}
-			twice = false
-			continue
-		}
-		if !patient || ctx.Err() != nil {
-			s.mu.Lock()
-			s.lost++
-			s.mu.Unlock()
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// check fails the test for each acknowledged event without a run.
-func (s *senders) check(t *testing.T, runs map[string]journal.Run) {
-	t.Helper()
-	for id := range s.acked {
-		if _, ok := runs["order-"+id]; !ok {
-			t.Errorf("event %s was acknowledged and has no run", id)
-		}
-	}
-	if extra := len(runs) - len(s.acked); extra > s.lost {
-		t.Errorf("%d runs for %d acknowledged events and %d others", len(runs), len(s.acked), s.lost)
-	}
+	t.Logf("seed %d: killed %d times at the first start", dice.Seed, rounds)
 }

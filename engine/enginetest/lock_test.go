@@ -13,10 +13,10 @@ import (
 	"patchbay/engine/store"
 )
 
-// TestTwoEngines opens a data folder that another process serves: it is
+// TestFaultTwoEngines opens a data folder that another process serves: it is
 // refused, and the way to the other one's API is there instead. After that one
 // was killed the folder is free.
-func TestTwoEngines(t *testing.T) {
+func TestFaultTwoEngines(t *testing.T) {
 	l := newLedger(t)
 	dir := workspace(t, l.url)
 	p := spawn(t, dir)

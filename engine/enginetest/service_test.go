@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,42 +19,57 @@ import (
 // outlives the engines that work with it.
 type ledger struct {
 	url string
-	// hold is called before a request takes effect and once more before it is
-	// answered: a place to be slow, or to kill somebody. It may be nil.
-	hold     atomic.Pointer[func(*http.Request)]
+	// hold is called before a request takes effect and once more, with done,
+	// before it is answered: a place to be slow, or to kill somebody. It may
+	// be nil.
+	hold     atomic.Pointer[func(r *http.Request, done bool)]
 	requests atomic.Int64
 
 	mu       sync.Mutex
-	prices   int               // each look gives another price
-	orders   map[string]string // order → its state as it was put last
-	lines    map[string]int    // order/line → how often it was put
-	payments map[string]string // key → the request that was paid
-	paid     map[string]int    // order → payments that were made
-	messages map[string]int    // order → messages that were sent
-	repeats  map[string]int    // what was asked for again, by kind
-	wrong    []string          // what must never happen
+	prices   int                  // each look gives another price
+	orders   map[string]string    // order → its state as it was put last
+	lines    map[string]int       // order/line → how often it was put
+	payments map[string]string    // key → the request that was paid
+	paid     map[string]int       // order → payments that were made
+	amounts  map[string]int       // order → what was paid last
+	messages map[string]int       // order → messages that were sent
+	places   map[string]time.Time // key → when its place was reserved
+	reserved map[string]int       // order → places that were reserved
+	loading  map[string]string    // carrier → the order that it is loading
+	repeats  map[string]int       // what was asked for again, by kind
+	wrong    []string             // what must never happen
+
+	talking map[net.Conn]bool // connections with a request under way
 }
+
+// remembers is how long the ledger knows the key of a place: for longer than
+// its connector says.
+const remembers = 3 * 2 * time.Second
 
 func newLedger(t *testing.T) *ledger {
 	l := &ledger{
 		orders: map[string]string{}, lines: map[string]int{}, payments: map[string]string{},
-		paid: map[string]int{}, messages: map[string]int{}, repeats: map[string]int{},
+		paid: map[string]int{}, amounts: map[string]int{}, messages: map[string]int{}, repeats: map[string]int{},
+		places: map[string]time.Time{}, reserved: map[string]int{}, loading: map[string]string{}, talking: map[net.Conn]bool{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /prices/{sku}", l.price)
 	mux.HandleFunc("PUT /orders/{order}", l.putOrder)
 	mux.HandleFunc("PUT /orders/{order}/lines/{line}", l.putLine)
 	mux.HandleFunc("POST /payments", l.pay)
+	mux.HandleFunc("POST /reservations", l.reserve)
 	mux.HandleFunc("POST /messages", l.tell)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("Authorization"); got != "Bearer "+ledgerToken {
 			http.Error(w, `{"message": "who are you?"}`, http.StatusUnauthorized)
 			return
 		}
 		l.requests.Add(1)
-		l.pause(r)
+		l.pause(r, false)
 		mux.ServeHTTP(w, r)
 	}))
+	s.Config.ConnState = l.connection
+	s.Start()
 	t.Cleanup(s.Close)
 	l.url = s.URL
 	return l
@@ -61,19 +77,46 @@ func newLedger(t *testing.T) *ledger {
 
 // dawdle makes every request wait a little at both ends, so that a kill meets
 // some before and some after their effect.
-func dawdle(*http.Request) { time.Sleep(rand.N(8 * time.Millisecond)) }
+func dawdle(*http.Request, bool) { time.Sleep(rand.N(8 * time.Millisecond)) }
 
-func (l *ledger) slow(hold func(*http.Request)) { l.hold.Store(&hold) }
+func (l *ledger) slow(hold func(r *http.Request, done bool)) { l.hold.Store(&hold) }
 
-func (l *ledger) pause(r *http.Request) {
+func (l *ledger) pause(r *http.Request, done bool) {
 	if hold := l.hold.Load(); hold != nil {
-		(*hold)(r)
+		(*hold)(r, done)
 	}
+}
+
+// connection notes which connections have something to say.
+func (l *ledger) connection(c net.Conn, state http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if delete(l.talking, c); state == http.StateNew || state == http.StateActive {
+		l.talking[c] = true
+	}
+}
+
+// drain waits until all that was ever sent to the ledger has taken effect. The
+// engine that sent it is dead.
+func (l *ledger) drain(t *testing.T) {
+	t.Helper()
+	// What waited to be accepted comes before this connection.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Get(l.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	await(t, "nobody talks to the ledger", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.talking) == 0
+	})
 }
 
 // reply answers, after the effect has taken place.
 func (l *ledger) reply(w http.ResponseWriter, r *http.Request, v any) {
-	l.pause(r)
+	l.pause(r, true)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v)
 }
@@ -98,6 +141,7 @@ func (l *ledger) putOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	state := fmt.Sprintf("%s at %d", put.State, put.Amount)
 	l.mu.Lock()
+	l.load(order, put.State)
 	if l.orders[order] == state {
 		l.repeats["safe"]++
 	}
@@ -106,7 +150,28 @@ func (l *ledger) putOrder(w http.ResponseWriter, r *http.Request) {
 	l.reply(w, r, map[string]any{})
 }
 
+// load minds that a carrier, which the order is named after, loads one parcel
+// after the other.
+func (l *ledger) load(order, state string) {
+	carrier, _, _ := strings.Cut(strings.TrimPrefix(order, "order-"), ".")
+	switch loading := l.loading[carrier]; {
+	case state == "loading" && loading != "" && loading != order:
+		l.wrong = append(l.wrong, order+" is loaded while "+loading+" is")
+	case state == "loading":
+		l.loading[carrier] = order
+	case state == "loaded" && loading == order:
+		delete(l.loading, carrier)
+	}
+}
+
+// putLine puts a line, unless it is the bad one.
 func (l *ledger) putLine(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("line") == badLine {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"message": "there is no such line"}`)
+		return
+	}
 	line := r.PathValue("order") + "/" + r.PathValue("line")
 	l.mu.Lock()
 	if l.lines[line]++; l.lines[line] > 1 {
@@ -120,7 +185,8 @@ func (l *ledger) putLine(w http.ResponseWriter, r *http.Request) {
 func (l *ledger) pay(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var payment struct {
-		Order string `json:"order"`
+		Order  string `json:"order"`
+		Amount int    `json:"amount"`
 	}
 	if err := json.Unmarshal(body, &payment); err != nil {
 		l.fault("payment %q: %v", body, err)
@@ -138,9 +204,30 @@ func (l *ledger) pay(w http.ResponseWriter, r *http.Request) {
 	default:
 		l.payments[key] = string(body)
 		l.paid[payment.Order]++
+		l.amounts[payment.Order] = payment.Amount
 	}
 	l.mu.Unlock()
 	l.reply(w, r, map[string]any{"id": "p-" + key})
+}
+
+// reserve reserves a place for each key that it does not know, or not any more.
+func (l *ledger) reserve(w http.ResponseWriter, r *http.Request) {
+	var place struct {
+		Order string `json:"order"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&place); err != nil {
+		l.fault("reservation: %v", err)
+	}
+	key := r.Header.Get("Idempotency-Key")
+	l.mu.Lock()
+	if at, known := l.places[key]; known && time.Since(at) < remembers {
+		l.repeats["keyed for a time"]++
+	} else {
+		l.places[key] = time.Now()
+		l.reserved[place.Order]++
+	}
+	l.mu.Unlock()
+	l.reply(w, r, map[string]any{"id": "r-" + key})
 }
 
 func (l *ledger) tell(w http.ResponseWriter, r *http.Request) {
@@ -162,11 +249,29 @@ func (l *ledger) fault(format string, args ...any) {
 	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
 }
 
-// told returns how many messages of an order arrived.
-func (l *ledger) told(order string) int {
+// effects returns how often something that must happen once did, for an order.
+func (l *ledger) effects(action, order string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.messages[order]
+	return map[string]map[string]int{"pay": l.paid, "reserve": l.reserved, "tell": l.messages}[action][order]
+}
+
+// doubled returns how often something happened again that must happen once.
+func (l *ledger) doubled() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, effects := range []map[string]int{l.paid, l.reserved, l.messages} {
+		for _, times := range effects {
+			n += max(0, times-1)
+		}
+	}
+	return n
+}
+
+// told returns how many messages of an order arrived.
+func (l *ledger) told(order string) int {
+	return l.effects("tell", order)
 }
 
 // check holds the books against an order that went through to its end.
@@ -181,23 +286,11 @@ func (l *ledger) check(t *testing.T, order string, lines []string) {
 		t.Errorf("order %s: messages = %d, want 1", order, got)
 	}
 	for _, line := range lines {
-		if l.lines[order+"/"+line] == 0 {
+		if line != badLine && l.lines[order+"/"+line] == 0 {
 			t.Errorf("order %s: line %s is missing", order, line)
 		}
 	}
-	var paid struct {
-		Amount int `json:"amount"`
-	}
-	for _, body := range maps.All(l.payments) {
-		var payment struct {
-			Order  string `json:"order"`
-			Amount int    `json:"amount"`
-		}
-		if json.Unmarshal([]byte(body), &payment) == nil && payment.Order == order {
-			paid.Amount = payment.Amount
-		}
-	}
-	if want := fmt.Sprintf("closed at %d", paid.Amount); l.orders[order] != want {
+	if want := fmt.Sprintf("closed at %d", l.amounts[order]); l.orders[order] != want {
 		t.Errorf("order %s: its state = %q, want %q", order, l.orders[order], want)
 	}
 }

@@ -13,13 +13,13 @@ import (
 	"patchbay/engine/journal"
 )
 
-// TestStop stops the engine in good order in the middle of runs and of
+// TestFaultStop stops the engine in good order in the middle of runs and of
 // deliveries, again and again: requests under way are answered, so nothing is
 // left to ask about, and the next engine goes on.
-func TestStop(t *testing.T) {
+func TestFaultStop(t *testing.T) {
 	const stops = 4
 	l := newLedger(t)
-	l.slow(func(*http.Request) { time.Sleep(rand.N(40 * time.Millisecond)) })
+	l.slow(func(*http.Request, bool) { time.Sleep(rand.N(40 * time.Millisecond)) })
 	dir := workspace(t, l.url)
 	p := spawn(t, dir)
 	s := &senders{url: p.hook("ledger"), acked: map[string]bool{}}
@@ -56,12 +56,12 @@ func TestStop(t *testing.T) {
 	}
 	checkRows(t, dir, len(runs))
 	t.Logf("%d stops, the longest took %s; %d runs, interrupted %d times; %d events acknowledged, %d not",
-		stops, longest.Round(time.Millisecond), len(runs), cut, len(s.acked), s.lost)
+		stops, longest.Round(time.Millisecond), len(runs), cut, len(s.acked), s.gone)
 }
 
-// TestStopBetweenAttempts stops while a step waits for its next attempt: the
+// TestFaultStopBetweenAttempts stops while a step waits for its next attempt: the
 // run is given back at once, and the attempt follows after the restart.
-func TestStopBetweenAttempts(t *testing.T) {
+func TestFaultStopBetweenAttempts(t *testing.T) {
 	t.Parallel()
 	b := newBadLedger(t)
 	b.say("PUT /orders/o1", answers{{status: 503, body: `{"message": "busy"}`}, {status: 200, body: `{}`}})

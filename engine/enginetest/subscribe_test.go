@@ -365,9 +365,9 @@ func TestSubscribePlayed(t *testing.T) {
 	}
 }
 
-// TestSubscribeKilled kills the engine between the moment a subscription was
+// TestFaultKillSubscribing kills the engine between the moment a subscription was
 // made and its answer: the next start finds it, and makes no second one.
-func TestSubscribeKilled(t *testing.T) {
+func TestFaultKillSubscribing(t *testing.T) {
 	o := newOffices(t)
 	made, dead := make(chan struct{}), make(chan struct{})
 	o.hold = func() {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"patchbay/engine/console"
+	"patchbay/engine/enginetest/fault"
 	"patchbay/engine/journal"
 	"patchbay/engine/store"
 )
@@ -50,11 +51,12 @@ func waitingWorkspace(t *testing.T, url string) string {
 	return dir
 }
 
-// TestKillWaiting kills the engine again and again while runs wait for an event
+// TestFaultKillWaiting kills the engine again and again while runs wait for an event
 // and for a person, and around the moments at which these come: each run goes on
 // exactly once.
-func TestKillWaiting(t *testing.T) {
-	const orders = 150
+func TestFaultKillWaiting(t *testing.T) {
+	orders := 10 * max(1, fault.Rounds()/13)
+	rounds := max(1, fault.Rounds()/13)
 	l := newLedger(t)
 	dir := waitingWorkspace(t, l.url)
 	p := spawn(t, dir)
@@ -77,7 +79,7 @@ func TestKillWaiting(t *testing.T) {
 		case <-done:
 			going = false
 		case <-time.After(rand.N(300 * time.Millisecond)):
-			if kills < *rounds {
+			if kills < rounds {
 				p.kill()
 				kills++
 				p = spawn(t, dir)
@@ -227,6 +229,43 @@ func (v *visitors) ask(method, path string, in, out any) int {
 		return 0
 	}
 	return res.StatusCode
+}
+
+// visit lets a customer pay what is billed and a person agree to it, until the
+// function it returns is called.
+func (v *visitors) visit(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for ctx.Err() == nil {
+			v.visitOnce(ctx)
+			time.Sleep(50*time.Millisecond + rand.N(50*time.Millisecond))
+		}
+	}()
+	return func() { cancel(); <-over }
+}
+
+// visitOnce sees to all runs that wait for a visitor. What does not arrive is
+// done again the next time.
+func (v *visitors) visitOnce(ctx context.Context) {
+	var runs []struct {
+		ID      int64  `json:"id"`
+		EventID string `json:"event_id"`
+		Reason  string `json:"reason"`
+	}
+	v.ask(http.MethodGet, "/runs?limit=1000&status=waiting", nil, &runs)
+	for _, r := range runs {
+		order := "order-" + r.EventID
+		switch r.Reason {
+		case "waits for ledger.paid":
+			_, hook := v.now()
+			_, _, _ = post(ctx, happened(hook, "paid", "paid-"+r.EventID, order, "tea", lines))
+		case "waits for an approval by grace":
+			v.ask(http.MethodPost, fmt.Sprintf("/runs/%d/approve", r.ID),
+				map[string]any{"approved": true, "by": "grace", "form": map[string]any{"why": order}}, nil)
+		}
+	}
 }
 
 // TestWaitOutlives edits the flow of a run that waits, so that nothing that is

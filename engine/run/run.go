@@ -19,6 +19,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -115,8 +116,9 @@ type Runner struct {
 	// stopping is closed when no further step may begin.
 	stopping chan struct{}
 
-	mu   sync.Mutex
-	live map[int64]int64 // run → epoch
+	mu       sync.Mutex
+	live     map[int64]int64 // run → epoch
+	extended time.Time       // when the leases were last renewed, by the clock on the wall
 }
 
 // New returns a runner. It does nothing before Run.
@@ -172,7 +174,11 @@ func (r *Runner) claim(ctx, hard context.Context, workers *sync.WaitGroup) (bool
 	if free == 0 {
 		return false, nil
 	}
-	runs, err := r.opt.Store.Claim(ctx, time.Now(), lease, free)
+	now := time.Now()
+	if err := r.outlive(ctx, now); err != nil {
+		return false, err
+	}
+	runs, err := r.opt.Store.Claim(ctx, now, lease, free)
 	if err != nil {
 		return false, err
 	}
@@ -181,7 +187,7 @@ func (r *Runner) claim(ctx, hard context.Context, workers *sync.WaitGroup) (bool
 		r.hold(run.ID, run.Epoch)
 		workers.Go(func() {
 			defer func() {
-				r.letGo(run.ID)
+				r.letGo(run.ID, run.Epoch)
 				<-r.slots
 				select {
 				case r.freed <- struct{}{}:
@@ -215,10 +221,13 @@ func (r *Runner) hold(run, epoch int64) {
 	r.live[run] = epoch
 }
 
-func (r *Runner) letGo(run int64) {
+// letGo forgets a run, unless it was taken up again since.
+func (r *Runner) letGo(run, epoch int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.live, run)
+	if r.live[run] == epoch {
+		delete(r.live, run)
+	}
 }
 
 // keepLeases renews the leases until ctx ends, however much there is to claim.
@@ -230,26 +239,42 @@ func (r *Runner) keepLeases(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			r.extend(ctx)
+			if err := r.extend(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				r.opt.Logger.Error("keep runs", "error", err)
+			}
 		}
 	}
 }
 
+// outlive renews the leases where a heartbeat is missing, as after a disk that
+// took nothing, a process that was stopped, or a clock that was set: whoever
+// claims runs then must not take them away from workers of its own.
+func (r *Runner) outlive(ctx context.Context, now time.Time) error {
+	r.mu.Lock()
+	missing := now.Round(0).Sub(r.extended) > lease-heartbeat
+	r.mu.Unlock()
+	if !missing {
+		return nil
+	}
+	return r.extend(ctx, now)
+}
+
 // extend renews the leases of all runs under way.
-func (r *Runner) extend(ctx context.Context) {
+func (r *Runner) extend(ctx context.Context, now time.Time) error {
 	r.mu.Lock()
 	leases := make([]journal.Lease, 0, len(r.live))
 	for run, epoch := range r.live {
 		leases = append(leases, journal.Lease{Run: run, Epoch: epoch})
 	}
 	r.mu.Unlock()
-	if len(leases) == 0 {
-		return
-	}
 	// A run whose lease is gone finds out with its next append.
-	if _, err := r.opt.Store.Extend(ctx, leases, time.Now().Add(lease)); err != nil && ctx.Err() == nil {
-		r.opt.Logger.Error("extend leases", "error", err)
+	if _, err := r.opt.Store.Extend(ctx, leases, now.Add(lease)); err != nil {
+		return fmt.Errorf("extend leases: %w", err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.extended = now.Round(0)
+	return nil
 }
 
 // execute takes a run as far as it goes now.

@@ -80,6 +80,8 @@ type bench struct {
 	arrives []string // what comes while it runs: "<after> <trigger or answer> <event id or step> <json>"
 	retries []string // from where the run is retried, one time after the other
 	told    []string // what each of them does once more, and keeps
+	// within puts something around the store as the runner sees it; nil for nothing.
+	within func(*store.Store) run.Store
 }
 
 func newBench(t *testing.T, parts map[string]string) *bench {
@@ -238,8 +240,12 @@ func (b *bench) retry(t *testing.T, from string) {
 }
 
 func (b *bench) runner() *run.Runner {
+	var seen run.Store = b.store
+	if b.within != nil {
+		seen = b.within(b.store)
+	}
 	return run.New(run.Options{
-		Store: b.store, Notify: b.store.Notify(), Identity: "test",
+		Store: seen, Notify: b.store.Notify(), Identity: "test",
 		Definition: func(_ context.Context, hash string) (*program.Flow, error) {
 			for _, f := range b.set.Flows {
 				if f.Hash == hash {
@@ -336,6 +342,7 @@ func sideBySide(a, b string) int {
 // second "!" meaning that the request was sent.
 type service struct {
 	answers string
+	takes   time.Duration // from a request to its answer
 
 	mu   sync.Mutex
 	used map[string]int
@@ -343,6 +350,7 @@ type service struct {
 }
 
 func (s *service) call(_ context.Context, c run.Call) (any, *journal.Exchange, error) {
+	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	input, _ := value.Encode(c.Input)

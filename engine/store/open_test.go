@@ -152,9 +152,9 @@ func setVersion(t *testing.T, dir string, version int) {
 	}
 }
 
-// TestKill kills a process in the middle of accepting. While it lives nobody
+// TestFaultKill kills a process in the middle of accepting. While it lives nobody
 // else can open its folder; afterwards everything it acknowledged is there.
-func TestKill(t *testing.T) {
+func TestFaultKill(t *testing.T) {
 	dir := t.TempDir()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childFolder+"="+dir)

@@ -1,0 +1,3 @@
+package member_test
+
+import _ "patchbay/engine/enginetest/fault" // the flags of the fault suite
