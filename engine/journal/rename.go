@@ -18,10 +18,11 @@ const (
 
 // Rename is one name that was given up for another.
 type Rename struct {
-	ID       int64 // in the order in which they happened
-	Kind     NameKind
-	From, To string
-	At       time.Time
+	ID   int64     `json:"-"` // in the order in which they happened
+	Kind NameKind  `json:"kind"`
+	From string    `json:"from"`
+	To   string    `json:"to"`
+	At   time.Time `json:"at"`
 }
 
 // Renames are all renames of a data folder, the oldest first. What was written

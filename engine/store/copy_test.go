@@ -240,8 +240,8 @@ func TestUpgrade(t *testing.T) {
 			}
 			stop()
 			about, err := store.Inspect(t.Context(), path)
-			if err != nil || about.Format != 5 || about.Runs != 1 {
-				t.Errorf("Inspect = %+v, %v, want format 5 with one run", about, err)
+			if err != nil || about.Format != 6 || about.Runs != 1 {
+				t.Errorf("Inspect = %+v, %v, want format 6 with one run", about, err)
 			}
 			old, err := store.Inspect(t.Context(), fmt.Sprintf("%s.format-%d", path, format))
 			if err != nil || old.Format != format || old.Runs != 1 {
