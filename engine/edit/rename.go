@@ -22,8 +22,10 @@ type Renamed struct {
 	Changes []Change     // in the order of the file
 	// Files are the new texts of the files that changed, by their paths.
 	Files map[string][]byte
-	// Left are texts that say the old name, beside something that holds the
-	// names of steps: whether they mean this one only their author knows.
+	// Moves are the files and folders that get another path then.
+	Moves []Move
+	// Left are texts that say the old name, beside something that holds such
+	// names: whether they mean this one only their author knows.
 	Left []Change
 }
 
@@ -82,15 +84,22 @@ type named struct {
 // a step.
 func (r *stepRename) build(src program.Sources, opt program.Options, step string) named {
 	var n named
-	opt.NamedIn = r.file
+	n.set, n.places = namedPlaces(src, opt, r.file, []string{"steps", step}, []string{"failures", step})
+	return n
+}
+
+// namedPlaces checks the workspace and finds where the expressions of the flow
+// in a file say one of the paths.
+func namedPlaces(src program.Sources, opt program.Options, file string, paths ...[]string) (*program.Set, []diag.Pos) {
+	var places []diag.Pos
+	opt.NamedIn = file
 	opt.Named = func(at diag.Pos, _ int, name expr.Named) {
-		isStep := len(name.Names) == 2 && (name.Names[0] == "steps" || name.Names[0] == "failures") && name.Names[1] == step
-		if isStep && !slices.Contains(n.places, at) {
-			n.places = append(n.places, at)
+		means := slices.ContainsFunc(paths, func(path []string) bool { return slices.Equal(path, name.Names) })
+		if means && !slices.Contains(places, at) {
+			places = append(places, at)
 		}
 	}
-	n.set = program.Build(src, opt)
-	return n
+	return program.Build(src, opt), places
 }
 
 // places returns where the old id stands, in the order of the file.
@@ -212,20 +221,26 @@ func (r *stepRename) left(src program.Sources, set *program.Set) []Change {
 	quoted := regexp.MustCompile(`["']([^"'\s]*[.\]/])?` + regexp.QuoteMeta(r.from) + `["']`)
 	var out []Change
 	for _, f := range src.Flows {
-		if f.Path != r.file && !startedBy(set.Flows[flowOf(f.Path)], r.flow) {
+		if f.Path == r.file || startedBy(set.Flows[flowOf(f.Path)], r.flow) {
+			out = append(out, quotedIn(f, asksStep, quoted)...)
+		}
+	}
+	return out
+}
+
+// quotedIn returns the quoted texts of a file in the lines that ask for such.
+func quotedIn(f program.File, asks, quoted *regexp.Regexp) []Change {
+	var out []Change
+	for i, line := range bytes.Split(f.Data, []byte("\n")) {
+		if !asks.Match(line) {
 			continue
 		}
-		for i, line := range bytes.Split(f.Data, []byte("\n")) {
-			if !asksStep.Match(line) {
+		for _, at := range quoted.FindAllIndex(line, -1) {
+			if isIndex(line, at[0]) {
 				continue
 			}
-			for _, at := range quoted.FindAllIndex(line, -1) {
-				if isIndex(line, at[0]) {
-					continue
-				}
-				pos := diag.Pos{File: f.Path, Line: i + 1, Column: utf8.RuneCount(line[:at[0]]) + 1}
-				out = append(out, Change{Pos: pos, From: string(line[at[0]:at[1]])})
-			}
+			pos := diag.Pos{File: f.Path, Line: i + 1, Column: utf8.RuneCount(line[:at[0]]) + 1}
+			out = append(out, Change{Pos: pos, From: string(line[at[0]:at[1]])})
 		}
 	}
 	return out
@@ -246,7 +261,7 @@ func startedBy(f *program.Flow, id string) bool {
 // fileOf returns the file of the flow of that id, "" if there is none.
 func fileOf(src program.Sources, flow string) string {
 	for _, f := range src.Flows {
-		if flowOf(f.Path) == flow && !slices.Contains([]string{"table", "connections", "test"}, spec.KindOf(f.Data)) {
+		if flowOf(f.Path) == flow && !isOther(f) {
 			return f.Path
 		}
 	}

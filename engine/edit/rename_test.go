@@ -11,11 +11,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
 
 	"patchbay/connectors"
 	"patchbay/engine/catalog"
 	"patchbay/engine/edit"
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/flows"
 )
@@ -26,9 +28,24 @@ import (
 // the files below "renamed" what the changed files are then; "refused" says why
 // it cannot be.
 func TestRenameStep(t *testing.T) {
-	files, err := filepath.Glob("testdata/rename/*.txtar")
+	testRename(t, "testdata/rename", func(src program.Sources, flow, from, to string) (edit.Renamed, error) {
+		return edit.RenameStep(src, program.Options{}, flow, from, to)
+	})
+}
+
+// TestRename does the same for flows, connections and connectors: the first
+// word is which of them.
+func TestRename(t *testing.T) {
+	testRename(t, "testdata/rename-name", func(src program.Sources, kind, from, to string) (edit.Renamed, error) {
+		return edit.Rename(src, program.Options{}, journal.NameKind(kind), from, to)
+	})
+}
+
+func testRename(t *testing.T, dir string, rename func(src program.Sources, what, from, to string) (edit.Renamed, error)) {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*.txtar")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("testdata/rename: %v, %d files", err, len(files))
+		t.Fatalf("%s: %v, %d files", dir, err, len(files))
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -39,7 +56,7 @@ func TestRenameStep(t *testing.T) {
 			words := strings.Fields(string(archive.Comment))
 			given, wanted := split(archive)
 			src := sources(t, given)
-			renamed, err := edit.RenameStep(src, program.Options{}, words[0], words[1], words[2])
+			renamed, err := rename(src, words[0], words[1], words[2])
 			got := renameResults(t, renamed, given, err)
 			if *update {
 				archive.Files = append(given, got...)
@@ -54,11 +71,11 @@ func TestRenameStep(t *testing.T) {
 			if err != nil {
 				return
 			}
-			back, err := edit.RenameStep(renamed.Sources, program.Options{}, words[0], words[2], words[1])
+			back, err := rename(renamed.Sources, words[0], words[2], words[1])
 			if err != nil {
 				t.Fatalf("rename it back: %v", err)
 			}
-			if diff := cmp.Diff(src.Flows, back.Sources.Flows); diff != "" {
+			if diff := cmp.Diff(src, back.Sources, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("renamed back (-before +after):\n%s", diff)
 			}
 		})
@@ -83,6 +100,9 @@ func renameResults(t *testing.T, renamed edit.Renamed, given []txtar.File, err e
 	}
 	for _, c := range renamed.Left {
 		fmt.Fprintf(&changes, "%s: %s left\n", c.Pos, c.From)
+	}
+	for _, m := range renamed.Moves {
+		fmt.Fprintf(&changes, "%s moved to %s\n", m.From, m.To)
 	}
 	out := []txtar.File{{Name: "changes", Data: []byte(changes.String())}}
 	for _, f := range given {

@@ -9,7 +9,7 @@ import (
 // i (PRAGMA user_version) to i+1: an older database in a copy, which takes its
 // place when all of it went well. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2, format3, format4, format5} }
+func migrations() []string { return []string{format1, format2, format3, format4, format5, format6} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -133,6 +133,18 @@ create table offer (
 	run integer not null, path text not null, event integer not null
 ) strict;
 create index offer_run on offer (run);
+`
+
+// format6 writes down which names were given up for others.
+const format6 = `
+create table rename (
+	id     integer primary key autoincrement,
+	key    text not null unique, -- of one rename, in all data folders that follow it
+	kind   text not null,        -- flow, connection or connector
+	before text not null, after text not null,
+	at     integer not null,
+	work   text -- what is still to be done about files, null for nothing
+) strict;
 `
 
 // migrate brings the database to the newest version.

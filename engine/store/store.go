@@ -8,6 +8,7 @@
 //	  lock           held (flock) by the process that owns the folder
 //	  patchbay.db    the database, with its -wal and -shm beside it
 //	  patchbay.db.*  one that was there before; see replace.go
+//	  rename-*.json  renames that the next owner takes in; see rename.go
 //
 //	meta       name → value: world (live | sandbox), identity
 //	run        one row a run; its small facts, and where it stands
@@ -22,6 +23,7 @@
 //	sealed     secrets and tokens, sealed by the vault
 //	record, record_op       rows of the flows' tables, and which step wrote them
 //	rejection  webhook requests that were turned away
+//	rename     names that were given up for others; see rename.go
 //
 // A run is claimable when its column `wake` has come: the due time of a queued
 // or waiting run, the end of the lease of a running one, null for all others,
@@ -64,6 +66,10 @@ type Options struct {
 	// Sandbox opens a store whose runs touch no real service. A folder is
 	// for the sandbox or for live runs from its first day on, never for both.
 	Sandbox bool
+	// Finish does what is left to do of a rename whose rows were changed when
+	// the owner before ended: its work, as it was given to [Store.Rename]. Open
+	// fails with its error. With nil nothing is done, and the next Open asks again.
+	Finish func(work string) error
 }
 
 // world is what a store is stamped with that is opened so.
@@ -177,7 +183,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := s.tx.migrate(); err != nil {
 		return err
 	}
-	return s.tx.perform(func(t *tx) error { return s.takeOver(t, o.world()) })
+	if err := s.tx.perform(func(t *tx) error { return s.takeOver(t, o.world()) }); err != nil {
+		return err
+	}
+	return s.finishRenames(o.Finish)
 }
 
 // connect opens the connections to the database at path.
