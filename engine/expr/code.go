@@ -80,16 +80,18 @@ func Compile(src string, s *Scope, want *value.Type) (*Code, []Problem) {
 // find out what a constant is.
 const maxConstantWork = 10_000
 
+// build makes what is run; a plain path is only followed.
 func (c *Code) build() error {
+	if isPath(c.tree) && len(c.roots) == 1 {
+		c.walk = parts(c.tree)
+		return nil
+	}
 	l := &lowering{types: c.types}
 	program, err := l.program(c.tree)
 	if err != nil {
 		return err
 	}
 	c.program, c.nodes, c.called = program, l.nodes, l.called
-	if isPath(c.tree) && len(c.roots) == 1 {
-		c.walk = parts(c.tree)
-	}
 	return nil
 }
 
