@@ -234,9 +234,10 @@ func membersComeAndGo(t *testing.T, c *client, service *chain) {
 	}
 	looks := service.looked("a2")
 	service.place("a2", "late")
-	run := c.atRest(started.Run)
-	if want := `the account "Shop A2" (a2) has left chain_a on `; run.Status != journal.FailedStatus || !strings.Contains(run.Reason, want) {
-		t.Errorf("the run that waited: %s, %q, want failed, with %q", run.Status, run.Reason, want)
+	want := `paused until chain_a/a2 is connected: the account "Shop A2" (a2) has left chain_a on `
+	await(t, "the run that waited comes to the account that has left", func() bool { return c.run(started.Run).Reason != "" })
+	if run := c.run(started.Run); run.Status != journal.WaitingStatus || !strings.HasPrefix(run.Reason, want) {
+		t.Errorf("the run that waited: %s, %q, want waiting, %q…", run.Status, run.Reason, want)
 	}
 	if now := service.looked("a2"); now > looks+1 { // one look may have been under way
 		t.Errorf("somebody still looks into a2: %d times, then %d", looks, now)
@@ -245,6 +246,9 @@ func membersComeAndGo(t *testing.T, c *client, service *chain) {
 	c.told(map[string]any{"type": "shop.joined", "id": "e3", "shop": "a2", "company": "a"})
 	c.told(map[string]any{"type": "shop.joined", "id": "e4", "shop": "a4", "company": "a"})
 	await(t, "it goes on where it was", func() bool { return service.noted("a2", "placed late") == 1 })
+	if run := c.atRest(started.Run); run.Status != journal.Succeeded || service.noted("a2", "later") != 1 {
+		t.Errorf("the run that waited: %s, %q, want succeeded", run.Status, run.Reason)
+	}
 	await(t, "a new account is looked into", func() bool { return service.looked("a4") > 0 })
 }
 
