@@ -214,6 +214,20 @@ func (c *client) settled(flow string) map[journal.Status]int {
 	return counts
 }
 
+// idle waits until no run of any flow, live or not, goes on by itself.
+func (c *client) idle() {
+	c.t.Helper()
+	await(c.t, "all runs have ended", func() bool {
+		for _, status := range []journal.Status{journal.Queued, journal.Running, journal.WaitingStatus} {
+			var open []console.Run
+			if c.api(http.MethodGet, "/runs?limit=1&status="+string(status), nil, &open); len(open) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // run returns a run with its journal.
 func (c *client) run(id int64) console.Run {
 	c.t.Helper()
@@ -302,6 +316,31 @@ func happened(url, kind, id, order, sku string, lines []string) delivery {
 	return delivery{url: url, body: string(body), header: map[string]string{
 		"X-Ledger-Signature": "t=" + at + ",v1=" + hmacOf(ledgerSecret, at+"."+string(body)),
 	}}
+}
+
+// nameOf returns the id of the nth event. That of a parcel begins with its carrier.
+func nameOf(kind string, n int) string {
+	switch kind {
+	case "placed":
+		return fmt.Sprintf("e%05d", n)
+	case "shipped":
+		return fmt.Sprintf("%s.%05d", []string{"north", "south", "west"}[n%3], n)
+	default:
+		return fmt.Sprintf("%s-%05d", kind, n)
+	}
+}
+
+// eventOf returns the delivery of an event with that id.
+func eventOf(url, kind, id string) delivery {
+	switch kind {
+	case "shipped":
+		carrier, _, _ := strings.Cut(id, ".")
+		return happened(url, kind, id, "order-"+id, carrier, lines)
+	case "returned":
+		return happened(url, kind, id, "order-"+id, "tea", append([]string{badLine}, lines...))
+	default:
+		return happened(url, kind, id, "order-"+id, "tea", lines)
+	}
 }
 
 func hmacOf(secret, text string) string {

@@ -4,10 +4,8 @@ package enginetest_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,31 +48,6 @@ func (s *senders) to(url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.url = url
-}
-
-// nameOf returns the id of the nth event. That of a parcel begins with its carrier.
-func nameOf(kind string, n int) string {
-	switch kind {
-	case "placed":
-		return fmt.Sprintf("e%05d", n)
-	case "shipped":
-		return fmt.Sprintf("%s.%05d", []string{"north", "south", "west"}[n%3], n)
-	default:
-		return fmt.Sprintf("%s-%05d", kind, n)
-	}
-}
-
-// eventOf returns the delivery of an event with that id.
-func eventOf(url, kind, id string) delivery {
-	switch kind {
-	case "shipped":
-		carrier, _, _ := strings.Cut(id, ".")
-		return happened(url, kind, id, "order-"+id, carrier, lines)
-	case "returned":
-		return happened(url, kind, id, "order-"+id, "tea", append([]string{badLine}, lines...))
-	default:
-		return happened(url, kind, id, "order-"+id, "tea", lines)
-	}
 }
 
 // send delivers one event until it is acknowledged, or once if it is one of

@@ -18,7 +18,8 @@ import (
 // ledger is the service at the other end. It writes down every effect, and
 // outlives the engines that work with it.
 type ledger struct {
-	url string
+	url     string
+	handler http.Handler
 	// hold is called before a request takes effect and once more, with done,
 	// before it is answered: a place to be slow, or to kill somebody. It may
 	// be nil.
@@ -28,6 +29,7 @@ type ledger struct {
 	mu       sync.Mutex
 	prices   int                  // each look gives another price
 	orders   map[string]string    // order → its state as it was put last
+	versions map[string][]string  // order → the versions of the connector that put it
 	lines    map[string]int       // order/line → how often it was put
 	payments map[string]string    // key → the request that was paid
 	paid     map[string]int       // order → payments that were made
@@ -48,7 +50,7 @@ const remembers = 3 * 2 * time.Second
 
 func newLedger(t *testing.T) *ledger {
 	l := &ledger{
-		orders: map[string]string{}, lines: map[string]int{}, payments: map[string]string{},
+		orders: map[string]string{}, versions: map[string][]string{}, lines: map[string]int{}, payments: map[string]string{},
 		paid: map[string]int{}, amounts: map[string]int{}, messages: map[string]int{}, repeats: map[string]int{},
 		places: map[string]time.Time{}, reserved: map[string]int{}, loading: map[string]string{}, talking: map[net.Conn]bool{},
 	}
@@ -59,7 +61,7 @@ func newLedger(t *testing.T) *ledger {
 	mux.HandleFunc("POST /payments", l.pay)
 	mux.HandleFunc("POST /reservations", l.reserve)
 	mux.HandleFunc("POST /messages", l.tell)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	l.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.Header.Get("Authorization"); got != "Bearer "+ledgerToken {
 			http.Error(w, `{"message": "who are you?"}`, http.StatusUnauthorized)
 			return
@@ -67,7 +69,8 @@ func newLedger(t *testing.T) *ledger {
 		l.requests.Add(1)
 		l.pause(r, false)
 		mux.ServeHTTP(w, r)
-	}))
+	})
+	s := httptest.NewUnstartedServer(l.handler)
 	s.Config.ConnState = l.connection
 	s.Start()
 	t.Cleanup(s.Close)
@@ -133,8 +136,9 @@ func (l *ledger) putOrder(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	order := r.PathValue("order")
 	var put struct {
-		State  string `json:"state"`
-		Amount int    `json:"amount"`
+		State   string `json:"state"`
+		Amount  int    `json:"amount"`
+		Version string `json:"version"`
 	}
 	if err := json.Unmarshal(body, &put); err != nil {
 		l.fault("order %s: put %q: %v", order, body, err)
@@ -142,6 +146,7 @@ func (l *ledger) putOrder(w http.ResponseWriter, r *http.Request) {
 	state := fmt.Sprintf("%s at %d", put.State, put.Amount)
 	l.mu.Lock()
 	l.load(order, put.State)
+	l.versions[order] = append(l.versions[order], put.Version)
 	if l.orders[order] == state {
 		l.repeats["safe"]++
 	}

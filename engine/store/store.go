@@ -123,7 +123,11 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		failed:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
-	if err := s.open(ctx, o); err != nil {
+	err = s.open(ctx, o)
+	if isReadOnly(err) {
+		err = fmt.Errorf("its %s cannot be written: let this user write the file and the folder it is in (%w)", databaseFile, err)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the data folder %s: %w", dir, err), s.Close())
 	}
 	return s, nil

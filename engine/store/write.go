@@ -133,6 +133,9 @@ func isDamaged(err error) bool {
 	return code(err) == sqlite3.SQLITE_NOTADB || code(err) == sqlite3.SQLITE_CORRUPT
 }
 
+// isReadOnly reports whether err says that the file may be read only.
+func isReadOnly(err error) bool { return code(err) == sqlite3.SQLITE_READONLY }
+
 // code returns the primary result code of SQLite that err holds, 0 if none.
 func code(err error) int {
 	e, ok := errors.AsType[*sqlite.Error](err)
