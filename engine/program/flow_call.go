@@ -27,6 +27,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 		return
 	}
 	c.made.Calls[callee.ID] = callee
+	c.brought = append(c.brought, brought{s.Call, made})
 	c.calledFor(s.Call, callee)
 	c.made.Awaiting = append(c.made.Awaiting, callee.Awaiting...)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
