@@ -386,6 +386,7 @@ type Trigger struct {
 	Help      string
 
 	Scopes     []string
+	CausedBy   []string // the actions that make it happen, by their names inside the connector
 	Deprecated string
 	Output     Output
 	Example    []byte // a delivery or an item as it comes from the vendor, JSON; nil for none

@@ -19,7 +19,7 @@ func (c *connectorCheck) triggers() {
 		made := &Trigger{
 			Connector: c.made, ID: c.made.ID + "." + name, Name: name,
 			Title: cmp.Or(t.Title.Value, strings.ReplaceAll(t.Name.Value, "_", " ")), Help: t.Help.Value,
-			Scopes: texts(t.Scopes), Deprecated: t.Deprecated.Value,
+			Scopes: texts(t.Scopes), CausedBy: c.causes(t.CausedBy), Deprecated: t.Deprecated.Value,
 			Webhook: t.Type.Value == "webhook", Input: c.types.inputs(t.Input, c.connection),
 			Example: c.example(t.Example), group: c.into,
 		}
@@ -82,6 +82,17 @@ func (c *connectorCheck) pollTrigger(t *spec.Trigger, made *Trigger) {
 	c.onlyNew(t, poll)
 	made.Output = Output{Type: poll.Action.Output.Type}
 	made.Poll = poll
+}
+
+// causes returns the names of the actions that make an event happen. They are
+// looked up only where all groups are read anyway.
+func (c *connectorCheck) causes(names []spec.Text) []string {
+	for _, t := range names {
+		if c.made.groups.whole {
+			c.named(t, "C305")
+		}
+	}
+	return texts(names)
 }
 
 // ofChange matches the name of a field that differs once a record has changed.

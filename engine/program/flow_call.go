@@ -28,6 +28,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 		return
 	}
 	c.made.Calls[callee.ID] = callee
+	c.brought = append(c.brought, brought{s.Call, made})
 	c.calledFor(s.Call, callee)
 	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")

@@ -25,7 +25,7 @@ type flowCheck struct {
 	tables   map[string]*TableShape // those the flow uses, for its hash
 	loops    map[string]*Action     // the steps that bring a list without a limit
 	used     map[string]bool        // the steps that an expression names; "" where one names them all
-	brought  []brought              // what the steps that read have brought
+	brought  []brought              // the steps that call a service or a flow
 	origins  map[string]origin      // by the names behind which it is found: steps.<id>, vars.<name>, the name of an item
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
@@ -118,6 +118,7 @@ func (c *flowCheck) all() {
 	}
 	c.afterwards(steps)
 	c.unused()
+	c.circles()
 }
 
 // afterwards checks the steps that follow an error, which may find any step

@@ -278,6 +278,15 @@ func (c *connectorCheck) group(f *groupFile, made *group) {
 // find returns the action that a file of the connector names; nil after a
 // finding, or where a group has errors of its own.
 func (c *connectorCheck) find(t spec.Text, code string) *Action {
+	a := c.named(t, code)
+	if a != nil {
+		c.need(a.group)
+	}
+	return a
+}
+
+// named is find for what this file does not need.
+func (c *connectorCheck) named(t spec.Text, code string) *Action {
 	before, _, grouped := strings.Cut(t.Value, ".")
 	there := c.made.own
 	if grouped {
@@ -287,7 +296,6 @@ func (c *connectorCheck) find(t spec.Text, code string) *Action {
 		return nil
 	}
 	if there != nil {
-		c.need(there)
 		if a, ok := there.byName[t.Value]; ok {
 			return a
 		}

@@ -8,7 +8,7 @@ import (
 	"patchbay/engine/spec"
 )
 
-// brought is a step that calls a service, and where its action is written.
+// brought is a step that calls a service or a flow, and where that is written.
 type brought struct {
 	at   spec.Text
 	step *Step
@@ -38,7 +38,7 @@ func (c *flowCheck) unused() {
 	c.needed(c.made.Finally, false, needed)
 	for _, b := range c.brought {
 		a := b.step.Action
-		if a.Effect != EffectRead || a.Transport == Table || a.Output.Type == nil || needed[b.step] {
+		if a == nil || a.Effect != EffectRead || a.Transport == Table || a.Output.Type == nil || needed[b.step] {
 			continue
 		}
 		c.hinted(b.at, "W109", "give the step an id and use it as steps.<id>, or take the step out",

@@ -159,6 +159,7 @@ func triggerSection() section[Trigger] {
 		scalar("every", Duration, "of poll: how often it is asked", "15m", func(t *Trigger) *Text { return &t.Every }),
 		scalar("item_id", Path, "of poll: what makes an item the same as before", "item.id", func(t *Trigger) *Text { return &t.ItemID }),
 		scalar("changed", Path, "of poll: what differs when an item has changed; without it only new ones fire", "item.updatedAt", func(t *Trigger) *Text { return &t.Changed }),
+		lines("caused_by", Lines, "the actions of the connector that make this happen, so that a flow that starts itself is told", "[contacts.add_tags]", func(t *Trigger) *[]Text { return &t.CausedBy }),
 		scalar("deprecated", Line, "why it should not be used any more", "use page_accepted", func(t *Trigger) *Text { return &t.Deprecated }),
 	}}
 }

@@ -215,6 +215,7 @@ type Trigger struct {
 	ItemID     Text
 	Changed    Text
 	Input      []Field
+	CausedBy   []Text // the actions that make it happen
 	Deprecated Text
 }
 
