@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -66,5 +67,40 @@ func (f Finding) snippet(line string) string {
 		at -= from
 		width = min(width, max(len(text)-at, 1))
 	}
-	return fmt.Sprintf("%5d | %s\n      | %s%s\n", f.Pos.Line, string(text), strings.Repeat(" ", at), strings.Repeat("^", width))
+	before, marked := columns(text[:at]), columns(text[at:min(at+width, len(text))])
+	return fmt.Sprintf("%5d | %s\n      | %s%s\n", f.Pos.Line, string(text), strings.Repeat(" ", before), strings.Repeat("^", max(marked, 1)))
+}
+
+// columns returns how many columns of a terminal the characters take up.
+func columns(text []rune) int {
+	n := 0
+	for i := 0; i < len(text); i++ {
+		switch r := text[i]; {
+		case r == joiner:
+			i++ // what it joins is drawn as one with what stands before it
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case isWide(r):
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// joiner makes one sign of several, such as a family of its members.
+const joiner = '\u200d'
+
+// isWide reports whether a character is two columns wide: the letters of East
+// Asia, and pictures.
+func isWide(r rune) bool {
+	for _, wide := range [...][2]rune{
+		{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f},
+		{0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
+	} {
+		if r >= wide[0] && r <= wide[1] {
+			return true
+		}
+	}
+	return false
 }

@@ -133,7 +133,7 @@ func (c *checker) unknownField(base ast.Node, name *ast.StringNode, object *valu
 	part, names := c.src.at(name.Location()), object.FieldNames()
 	fix := c.spelled(name, diag.Nearest(name.Value, names))
 	if path, whole := c.path(base); whole && path == "steps" {
-		hint := "steps before this one: " + strings.Join(names, ", ")
+		hint := "steps before this one: " + diag.Names(name.Value, names)
 		if len(names) == 0 {
 			hint = "there are no steps before this one"
 		}
@@ -145,7 +145,7 @@ func (c *checker) unknownField(base ast.Node, name *ast.StringNode, object *valu
 	if of == "" {
 		of = c.src.show(base)
 	}
-	hint := "fields: " + strings.Join(names, ", ")
+	hint := "fields: " + diag.Names(name.Value, names)
 	if len(names) == 0 {
 		hint = "it has no fields"
 	}

@@ -158,7 +158,7 @@ func (c *connectorCheck) noField(t spec.Text, from int, part string, record *val
 	}
 	f := diag.Finding{Code: "C309", Message: fmt.Sprintf("%q is not a field of %s", part, record.AsPresent())}
 	if len(record.Fields) > 0 {
-		f.Hint = namesHint("field", record.FieldNames())
+		f.Hint = namesHint("field", part, record.FieldNames())
 	}
 	c.nameAt(pos, part, f, record.FieldNames())
 }

@@ -199,33 +199,10 @@ func (c *flowCheck) noAction(t spec.Text, use *Use, name string) {
 		c.hinted(t, "F242", "triggers stand under `triggers:`", "%q is a trigger of %s, and a step needs an action", t.Value, use.Connector.Name)
 		return
 	}
-	found := misnamed(t, "F242", "action", "is not an action of "+use.Connector.Name, names)
-	found.Hint = operationsHint("action", t.Value, names)
-	c.choice(found, func(near string) bool {
+	c.choice(misnamedOperation(t, "F242", "action", use, names), func(near string) bool {
 		a, ok := use.Connector.Action(strings.TrimPrefix(near, use.Role+"."))
 		return ok && a.Effect == EffectRead
 	})
-}
-
-// operationsHint lists the actions or triggers of a connector that may stand in
-// place of got: those of its group, else all, or the groups where they are many.
-func operationsHint(kind, got string, names []string) string {
-	group := got[:strings.LastIndexByte(got, '.')+1]
-	var own, groups []string
-	for _, name := range names {
-		at := name[:strings.LastIndexByte(name, '.')+1]
-		if at == group {
-			own = append(own, name)
-		}
-		groups = append(groups, at+"…")
-	}
-	switch groups = slices.Compact(groups); {
-	case len(names) <= shown:
-		return namesHint(kind, names)
-	case len(own) > 0:
-		return namesHint(kind, own)
-	}
-	return namesHint(kind, groups)
 }
 
 // tableTypes gives the inputs and the output of an action on a table the types

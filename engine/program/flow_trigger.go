@@ -93,7 +93,7 @@ func (c *flowCheck) watched(t spec.Text) {
 		others := slices.DeleteFunc(c.names((*builder).flowIDs), func(id string) bool { return id == c.made.ID })
 		c.nameAt(t.Pos, t.Value, diag.Finding{
 			Code: "F222", Message: fmt.Sprintf("%q is not a flow", t.Value),
-			Hint: namesHint("flow", others) + `; "*" stands for all`,
+			Hint: namesHint("flow", t.Value, others) + `; "*" stands for all`,
 		}, others)
 	}
 }
@@ -154,12 +154,10 @@ func (c *flowCheck) noTrigger(t spec.Text, use *Use, name string) {
 		names = append(names, use.Role+"."+k.Name)
 	}
 	if _, ok := use.Connector.Action(name); ok {
-		c.hinted(t, "F223", namesHint("trigger", names), "%q is an action of %s, and a flow is started by a trigger", t.Value, use.Connector.Name)
+		c.hinted(t, "F223", namesHint("trigger", t.Value, names), "%q is an action of %s, and a flow is started by a trigger", t.Value, use.Connector.Name)
 		return
 	}
-	found := misnamed(t, "F223", "trigger", "is not a trigger of "+use.Connector.Name, names)
-	found.Hint = operationsHint("trigger", t.Value, names)
-	c.add(found)
+	c.add(misnamedOperation(t, "F223", "trigger", use, names))
 }
 
 // inbound checks a webhook of the flow's own.
@@ -196,7 +194,7 @@ func (c *flowCheck) inboundVerify(w *spec.InboundWebhook) {
 			c.hinted(v.Type, "F227", hint, "%s", reason)
 		}
 	default:
-		c.hinted(v.Type, "F225", namesHint("way", ways), "a webhook of a flow cannot be verified by %s", v.Type.Value)
+		c.hinted(v.Type, "F225", namesHint("way", v.Type.Value, ways), "a webhook of a flow cannot be verified by %s", v.Type.Value)
 	}
 }
 

@@ -66,7 +66,7 @@ func (c *flowCheck) noConnection(name spec.Text, likely *Connector) {
 	}
 	names := c.names((*builder).connectionNames)
 	if len(names) > 0 {
-		f.Hint = namesHint("connection", names)
+		f.Hint = namesHint("connection", name.Value, names)
 	}
 	c.choice(nearest(name.Pos, name.Value, f, names), never)
 }
@@ -139,7 +139,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 	names := slices.AppendSeq(c.names((*builder).connectorIDs), maps.Keys(c.made.Uses))
 	slices.Sort(names)
 	names = slices.Compact(names)
-	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", names)}
+	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", role, names)}
 	c.choice(nearest(t.Pos, role, f, names), func(near string) bool {
 		return c.asks(near, strings.TrimPrefix(t.Value, role+"."))
 	})

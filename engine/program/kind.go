@@ -38,7 +38,7 @@ func isFlowKey(word string) bool {
 func unknownKind(f File, word string) diag.Finding {
 	found := diag.Finding{
 		Pos: firstKey(f), Width: width(word), Code: "F122",
-		Message: fmt.Sprintf("%q is not a kind of file, and the first key of a file says of what kind it is", word), Hint: namesHint("kind", kinds()),
+		Message: fmt.Sprintf("%q is not a kind of file, and the first key of a file says of what kind it is", word), Hint: namesHint("kind", word, kinds()),
 	}
 	if near := diag.Nearest(word, kinds()); near != "" {
 		found.Fix = replacement(found.Pos, found.Width, near, diag.Sure(word, near))

@@ -76,7 +76,7 @@ func misnamed(t spec.Text, code, kind, what string, valid []string) diag.Finding
 	return nearest(t.Pos, t.Value, diag.Finding{
 		Code:    code,
 		Message: fmt.Sprintf("%q %s", t.Value, what),
-		Hint:    namesHint(kind, valid),
+		Hint:    namesHint(kind, t.Value, valid),
 	}, valid)
 }
 
@@ -108,19 +108,13 @@ func replacement(pos diag.Pos, width int, text string, safe bool) *diag.Fix {
 	return &diag.Fix{Label: text, Safe: safe, Edits: []diag.Edit{{Pos: pos, Width: width, Text: text}}}
 }
 
-// shown is how many names a hint lists at the most.
-const shown = 40
-
-// namesHint lists the names that are allowed: "fields: id, name".
-func namesHint(kind string, names []string) string {
+// namesHint lists the names that are allowed where got stands: "fields: id,
+// name".
+func namesHint(kind, got string, names []string) string {
 	if len(names) == 0 {
 		return "there are no " + plural(kind) + " here"
 	}
-	list := strings.Join(names[:min(len(names), shown)], ", ")
-	if len(names) > shown {
-		list += fmt.Sprintf(" and %d more", len(names)-shown)
-	}
-	return plural(kind) + ": " + list
+	return plural(kind) + ": " + diag.Names(got, names)
 }
 
 func plural(noun string) string {

@@ -93,7 +93,7 @@ func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Va
 	f := diag.Finding{Pos: t.Pos, Width: width(t.Value), Code: "F350", Message: reason}
 	if want.Kind == value.Enum {
 		f.Code, f.Message = "F340", fmt.Sprintf("%q is not one of the values allowed here", t.Value)
-		f.Hint = namesHint("value", want.Values)
+		f.Hint = namesHint("value", t.Value, want.Values)
 		if near := diag.Nearest(t.Value, want.Values); near != "" {
 			f.Fix = replacement(t.Pos, f.Width, near, r.asking && diag.Sure(t.Value, near))
 		}
@@ -277,7 +277,7 @@ func (r *report) wantedField(key spec.Text, entries []spec.Entry, want *value.Ty
 		}
 		r.nameAt(key.Pos, key.Value, diag.Finding{
 			Code: "F401", Message: fmt.Sprintf("%q is not %s of %s", key.Value, withArticle(noun), owner),
-			Hint: namesHint(noun, want.FieldNames()),
+			Hint: namesHint(noun, key.Value, want.FieldNames()),
 		}, unwritten(want, entries))
 		return nil, false
 	}

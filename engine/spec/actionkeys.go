@@ -127,7 +127,7 @@ func soundOutput(p *parser, o *Output, s spot) {
 		return
 	case len(given) == 0:
 		pos, width := s.place()
-		p.found.Add(diag.Finding{
+		p.absent(s, diag.Finding{
 			Pos: pos, Width: width, Code: "S135", Message: "this output does not say of which type it is",
 			Hint: "one of: list: <type>, one: <type>",
 		})

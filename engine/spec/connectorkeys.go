@@ -2,9 +2,13 @@ package spec
 
 import "slices"
 
+// hintImport is for a description of another kind.
+const hintImport = "patchbay import makes a connector of an OpenAPI description"
+
 func connectorSection() section[Connector] {
 	return section[Connector]{name: "connector", noun: "a connector", notes: map[string]string{
 		"base_url": "base_url stands in api:", "headers": "headers stand in api:", "auth": "auth stands in connection:",
+		"openapi": hintImport, "swagger": hintImport, "paths": hintImport, "servers": hintImport,
 	}, rows: slices.Concat([]row[Connector]{
 		scalar("connector", Version, "the version of the language, in the first line", "1", func(c *Connector) *Text { return &c.Version }),
 		scalar("id", Name, "the name by which flows refer to it, also the name of its folder", "ghl", func(c *Connector) *Text { return &c.ID }).must(),

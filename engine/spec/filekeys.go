@@ -39,7 +39,7 @@ func tableSection() section[Table] {
 		scalar("table", Version, "the version of the language, in the first line", "1", func(t *Table) *Text { return &t.Version }),
 		scalar("name", Line, "what people call the table", "Invoices seen", func(t *Table) *Text { return &t.Name }),
 		scalar("description", Line, "what it is for", "", func(t *Table) *Text { return &t.Description }),
-		fields("fields", "the columns", func(t *Table) *[]Field { return &t.Fields }).must(),
+		fields("fields", "the columns", func(t *Table) *[]Field { return &t.Fields }).must().not("columns"),
 		lines("key", OneOrLines, "the field, or the fields, by which a row is found", "invoice_id", func(t *Table) *[]Text { return &t.Key }),
 		scalar("keep", Duration, "how long a row is kept", "400d", func(t *Table) *Text { return &t.Keep }),
 	}}

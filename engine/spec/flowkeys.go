@@ -7,10 +7,7 @@ import (
 )
 
 func flowSection() section[Flow] {
-	return section[Flow]{name: "flow", noun: "a flow", notes: map[string]string{
-		"retry": "retry stands at a step", "timeout": "timeout stands at a step; for a whole run: limits: { run_time: 1h }",
-		"id": "the id of a flow is the name of its file", "schedule": "as in: triggers: [{ schedule: { every: 15m } }]",
-	}, rows: []row[Flow]{
+	return section[Flow]{name: "flow", noun: "a flow", notes: flowNotes(), rows: []row[Flow]{
 		scalar("flow", Version, "the version of the language, in the first line", "1", func(f *Flow) *Text { return &f.Version }),
 		scalar("name", Line, "what people call the flow", "Page accepted → tag the contact", func(f *Flow) *Text { return &f.Name }),
 		scalar("description", Line, "what it is for, in a sentence or two", "", func(f *Flow) *Text { return &f.Description }),
@@ -31,6 +28,23 @@ func flowSection() section[Flow] {
 		blocks("finally", "step", stepSection, "what is done at the end, however the run ended", func(f *Flow, s *Step) { f.Finally = append(f.Finally, s) }),
 		block("limits", "flow_limits", flowLimitsSection, "how long a run may take and how many may wait", func(f *Flow, l *FlowLimits) { f.Limits = l }),
 	}}
+}
+
+// flowNotes says where keys belong that do not stand right in a flow: most are
+// those of a step or trigger that has lost its indentation.
+func flowNotes() map[string]string {
+	notes := map[string]string{
+		"timeout":  "timeout stands at a step; for a whole run: limits: { run_time: 1h }",
+		"id":       "the id of a flow is the name of its file; the id of a step is indented below its step",
+		"schedule": "as in: triggers: [{ schedule: { every: 15m } }]",
+	}
+	for _, key := range []string{"retry", "with", "for_each", "as", "at_once", "set", "switch", "parallel", "call", "wait", "wait_until", "wait_for", "approve", "stop", "fail"} {
+		notes[key] = key + " stands at a step, indented below it"
+	}
+	for _, key := range []string{"webhook", "on_demand", "flow_failed"} {
+		notes[key] = "as in: triggers: [{ " + key + ": … }]"
+	}
+	return notes
 }
 
 func flowLimitsSection() section[FlowLimits] {
@@ -82,7 +96,7 @@ func soundTrigger(p *parser, t *FlowTrigger, s spot) {
 	case len(given) == 0 && s.means(triggerKinds()):
 	case len(given) == 0:
 		pos, width := s.place()
-		p.found.Add(diag.Finding{
+		p.absent(s, diag.Finding{
 			Pos: pos, Width: width, Code: "S131", Message: "this trigger does not say what starts the flow",
 			Hint: "one of: " + listed(triggerKinds()),
 		})
@@ -119,7 +133,7 @@ func soundSchedule(p *parser, c *Schedule, s spot) {
 	case len(given) == 0 && s.means(scheduleKinds()):
 	case len(given) == 0:
 		pos, width := s.place()
-		p.found.Add(diag.Finding{
+		p.absent(s, diag.Finding{
 			Pos: pos, Width: width, Code: "S136", Message: "this schedule does not say when",
 			Hint: `one of: every: 15m, time: "08:00", cron: "0 7 * * 1"`,
 		})

@@ -18,7 +18,7 @@ func ParseConnector(file string, text []byte) (*Connector, diag.List) {
 		return nil, p.sorted()
 	}
 	var c *Connector
-	if root.Lookup("group") != nil && root.Lookup("connector") == nil {
+	if isGroup(file, root) {
 		c = readFile(p, groupSection(), root)
 	} else {
 		c = readFile(p, connectorSection(), root)
@@ -27,6 +27,15 @@ func ParseConnector(file string, text []byte) (*Connector, diag.List) {
 		c.File = file
 	}
 	return c, p.sorted()
+}
+
+// isGroup reports whether a file of a connector is that of a group: its first
+// line says so, or its name where no line does.
+func isGroup(file string, root *Value) bool {
+	if root.Lookup("connector") != nil {
+		return false
+	}
+	return root.Lookup("group") != nil || strings.Contains(file, "connectors/") && idOf(file) != "connector"
 }
 
 // ParseFlow reads a flow file. What it returns follows [ParseConnector].
@@ -95,8 +104,9 @@ func idOf(file string) string {
 
 // sorted returns what was found in the order of the file.
 func (p *parser) sorted() diag.List {
-	p.found.Sort()
-	return p.found
+	found := p.settled()
+	found.Sort()
+	return found
 }
 
 // open makes a tree of the text. The tree is nil where that cannot be done.
@@ -117,22 +127,34 @@ func readFile[T any](p *parser, table section[T], root *Value) *T {
 		})
 		return nil
 	}
-	s := spot{name: "the file", value: root}
-	p.firstLine(s, kind, table.noun)
-	into := read(p, table, s)
-	return into
+	s := spot{name: "the file", value: root, whole: true}
+	needed := table.required()
+	like := len(needed) == 0 || len(givenKeys(s, needed)) > 0
+	if !p.firstLine(s, kind, table.noun, like) && !like {
+		return nil // it is no such file at all
+	}
+	return read(p, table, s)
 }
 
-// firstLine looks at the key that says what the file is.
-func (p *parser) firstLine(s spot, kind Key, noun string) {
+// firstLine looks at the key that says what the file is. It is false where
+// there is none; like says that the rest is as in such a file.
+func (p *parser) firstLine(s spot, kind Key, noun string, like bool) bool {
 	pos, width := s.place()
-	hint := fmt.Sprintf("the first line is %s: %s", kind.Name, kind.Example)
+	line := kind.Name + ": " + kind.Example
+	if kind.Form == Name {
+		line = kind.Name + ": " + idOf(p.file)
+	}
+	hint := "the first line is " + line
 	key, ok := keyOf(s, kind.Name)
 	switch {
 	case !ok:
-		p.found.Add(diag.Finding{Pos: pos, Width: width, Code: "S106", Message: fmt.Sprintf("%s is missing: it says that this is %s", kind.Name, noun), Hint: hint})
-		return
+		f := diag.Finding{Pos: pos, Width: width, Code: "S106", Message: fmt.Sprintf("%s is missing: it says that this is %s", kind.Name, noun), Hint: hint}
+		if like && pos.Column == 1 {
+			f.Fix = &diag.Fix{Label: line, Edits: []diag.Edit{{Pos: pos, Text: line + "\n"}}}
+		}
+		p.found.Add(f)
 	case key != s.value.Entries[0].Key:
 		p.found.Add(diag.Finding{Pos: key.Pos, Width: key.width(), Code: "S106", Message: kind.Name + " must be the first key of the file", Hint: hint})
 	}
+	return ok
 }

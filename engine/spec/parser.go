@@ -11,8 +11,9 @@ import (
 
 // parser walks a tree of values along the tables and gathers what is wrong.
 type parser struct {
-	file  string
-	found diag.List
+	file     string
+	found    diag.List
+	absences []absence
 }
 
 // add reports a finding about the value of s.
@@ -31,8 +32,10 @@ func (p *parser) missing(s spot, k Key, noun string) {
 	if meant := s.misspelt(k.Name); meant.Given() {
 		f.Pos, f.Width, f.Fix = meant.Pos, meant.width(), replace(meant.Pos, meant.width(), k.Name)
 		f.Fix.Safe = false
+		p.found.Add(f)
+		return
 	}
-	p.found.Add(f)
+	p.absent(s, f)
 }
 
 // asHint says what a key is for, in one line.
@@ -53,26 +56,28 @@ func (p *parser) is(s spot, kind Kind) bool {
 	switch {
 	case v.Kind == kind:
 		return true
-	case p.empty(s):
-		p.indented(s, kind)
+	case p.emptyOr(s, p.indentedHint(s, kind)):
 	default:
 		p.wrongForm(s, map[Kind]string{List: "a list", Map: "a map"}[kind])
 	}
 	return false
 }
 
-// indented says of a map that was just found empty what is most often the
-// reason: what belongs to it stands below it, but not to the right of it.
-func (p *parser) indented(s spot, kind Kind) {
-	told := &p.found[len(p.found)-1]
-	if kind == Map && s.key.Given() && told.Fix == nil && s.rule.Example != "" && s.rule.Example != "{}" {
-		told.Hint = fmt.Sprintf("what belongs to %s is indented below it by two spaces, or stands beside it: %s: %s", s.name, s.rule.Name, s.rule.Example)
+// indentedHint says of a map that is empty what is most often the reason: what
+// belongs to it stands below it, but not to the right of it.
+func (p *parser) indentedHint(s spot, kind Kind) string {
+	if kind == Map && s.key.Given() && s.rule.Example != "" && s.rule.Example != "{}" {
+		return fmt.Sprintf("what belongs to %s is indented below it by two spaces, or stands beside it: %s: %s", s.name, s.rule.Name, s.rule.Example)
 	}
+	return s.rule.emptyHint()
 }
 
 // empty reports whether nothing stands where a value is needed; if so, that is
 // a finding.
-func (p *parser) empty(s spot) bool {
+func (p *parser) empty(s spot) bool { return p.emptyOr(s, s.rule.emptyHint()) }
+
+// emptyOr is empty with a hint of its own.
+func (p *parser) emptyOr(s spot, hint string) bool {
 	if s.value.Kind != Null {
 		return false
 	}
@@ -81,13 +86,15 @@ func (p *parser) empty(s spot) bool {
 		p.found.Addf(pos, width, "S105", "%s is %s, a value is needed", s.name, s.value.Text.Value)
 		return true
 	}
-	f := diag.Finding{Pos: pos, Width: width, Code: "S105", Message: s.name + " has no value", Hint: s.rule.emptyHint()}
+	f := diag.Finding{Pos: pos, Width: width, Code: "S105", Message: s.name + " has no value", Hint: hint}
 	if comment := s.key.commentBehind(); comment.Given() {
 		f.Hint = "# begins a comment: a value that begins with it must be in quotes"
 		f.Fix = replace(comment.Pos, comment.width(), `"`+comment.Value+`"`)
 		f.Fix.Safe = false
+		p.found.Add(f)
+		return true
 	}
-	p.found.Add(f)
+	p.absent(s, f)
 	return true
 }
 
@@ -96,23 +103,6 @@ func (k Key) emptyHint() string {
 		return "write null where nothing is meant, \"\" for an empty text"
 	}
 	return k.asHint()
-}
-
-// wrongForm reports a value of another form than the one wanted.
-func (p *parser) wrongForm(s spot, wants string) {
-	pos, width := s.place()
-	p.found.Add(diag.Finding{
-		Pos: pos, Width: width, Code: "S104",
-		Message: fmt.Sprintf("%s wants %s, %s is given", s.name, wants, s.value.Kind.given()),
-		Hint:    s.rule.formHint(),
-	})
-}
-
-func (k Key) formHint() string {
-	if k.Example == "" {
-		return ""
-	}
-	return fmt.Sprintf("as in: %s: %s", k.Name, k.Example)
 }
 
 func (k Kind) given() string {
@@ -216,6 +206,7 @@ func (p *parser) exact(e Entry) {
 		return
 	}
 	quoted := `"` + t.Value + `"`
+	e.Value.Kind = String // as it will be once it is put right
 	p.found.Add(diag.Finding{
 		Pos: t.Pos, Width: t.width(), Code: "Y123", Message: fmt.Sprintf("YAML reads %s as %s, not as text", t.Value, what),
 		Hint: "put it in quotes", Fix: replace(t.Pos, t.width(), quoted),

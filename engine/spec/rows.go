@@ -104,7 +104,7 @@ func (p *parser) items(s spot) []spot {
 	}
 	spots := make([]spot, 0, len(s.value.Items))
 	for _, item := range s.value.Items {
-		spots = append(spots, spot{name: fmt.Sprintf("an entry of %s", s.name), value: item, rule: s.rule})
+		spots = append(spots, spot{name: fmt.Sprintf("an entry of %s", s.name), value: item, rule: s.rule, item: true})
 	}
 	return spots
 }

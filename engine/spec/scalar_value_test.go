@@ -39,7 +39,7 @@ func TestParseValue(t *testing.T) {
 func TestParseValueRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"[a, b":        "[a, b is no YAML value: [ is not closed",
-		"{ a: }}":      "{ a: }} is no YAML value: the value ends with }, and then more text follows",
+		"{ a: }}":      "{ a: }} is no YAML value: } closes nothing",
 		`"open`:        `"open is no YAML value: the quote " is not closed`,
 		"{a: 1}\nb: 2": "{a: 1}\nb: 2 is no YAML value: more text follows behind it",
 	} {

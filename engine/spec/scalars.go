@@ -1,12 +1,14 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"patchbay/engine/diag"
 )
@@ -21,7 +23,7 @@ func (p *parser) checked(s spot) Text {
 	case Name:
 		ok = p.nameIs(s, nameForm, snakeCase(t.Value), "names are written in snake_case: small letters, digits and _")
 	case Identifier:
-		ok = p.nameIs(s, identifierForm, "", "letters, digits and _, beginning with a letter")
+		ok = p.nameIs(s, identifierForm, snakeCase(t.Value), "letters, digits and _, beginning with a letter")
 	case Expression:
 		return p.bare(s, "an expression")
 	case Path:
@@ -66,7 +68,8 @@ func (p *parser) oneOf(s spot, words []string) bool {
 		return true
 	}
 	var fix *diag.Fix
-	if near := diag.Nearest(got, words); near != "" {
+	near := cmp.Or(diag.Nearest(got, words), beginning(got, words))
+	if near != "" {
 		fix = p.rewrite(s, near)
 		if fix != nil {
 			fix.Safe = diag.Sure(got, near)
@@ -75,6 +78,21 @@ func (p *parser) oneOf(s spot, words []string) bool {
 	p.add(s, "S110", fmt.Sprintf("%s cannot be %q", s.name, got), "allowed: "+strings.Join(words, ", "), fix)
 	p.found[len(p.found)-1].Allowed = words
 	return false
+}
+
+// beginning returns the one word that begins with an abbreviation of three
+// letters or more, such as mon; "" where there is none, or several.
+func beginning(got string, words []string) string {
+	var meant []string
+	for _, word := range words {
+		if len(got) >= 3 && strings.HasPrefix(word, strings.ToLower(got)) {
+			meant = append(meant, word)
+		}
+	}
+	if len(meant) != 1 {
+		return ""
+	}
+	return meant[0]
 }
 
 // rewrite is the fix that writes another text in place of the scalar of s, or
@@ -173,11 +191,23 @@ func (p *parser) duration(s spot) bool {
 		return true
 	}
 	var fix *diag.Fix
-	if m := looseDuration.FindStringSubmatch(text); m != nil && !strings.HasPrefix(strings.ToLower(text[len(m[1]):]), " mo") {
-		fix = p.rewrite(s, m[1]+strings.ToLower(m[2]))
+	if m := looseDuration.FindStringSubmatch(text); m != nil {
+		fix = p.rewrite(s, m[1]+unitOf(m[2]))
+	} else if m := weeks.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		fix = p.rewrite(s, strconv.Itoa(7*n)+"d")
 	}
 	p.add(s, "S111", fmt.Sprintf("%q is not a duration", text), "a number and a unit: 30s, 15m, 24h, 7d", fix)
 	return false
+}
+
+// unitOf returns the unit that a word such as "minutes" stands for.
+func unitOf(word string) string {
+	word = strings.ToLower(word)
+	if strings.HasPrefix(word, "ms") || strings.HasPrefix(word, "milli") {
+		return "ms"
+	}
+	return word[:1]
 }
 
 func (p *parser) clock(s spot) bool {
@@ -188,9 +218,25 @@ func (p *parser) clock(s spot) bool {
 	var fix *diag.Fix
 	if clockForm.MatchString("0" + text) {
 		fix = p.rewrite(s, "0"+text)
+	} else if time, ok := twelveHours(text); ok {
+		fix = p.rewrite(s, time)
 	}
 	p.add(s, "S114", fmt.Sprintf("%q is not a time of day", text), `hours and minutes: "08:00", "17:30"`, fix)
 	return false
+}
+
+// twelveHours returns the time that 8am or 5:30 pm stands for.
+func twelveHours(text string) (string, bool) {
+	m := amPM.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	hour, _ := strconv.Atoi(m[1])
+	hour %= 12
+	if strings.EqualFold(m[3], "p") {
+		hour += 12
+	}
+	return fmt.Sprintf("%02d:%s", hour, cmp.Or(m[2], "00")), true
 }
 
 func (p *parser) boolean(s spot) bool {
@@ -215,7 +261,11 @@ func (p *parser) version(s spot) bool {
 	if text == "1" {
 		return true
 	}
-	p.add(s, "S107", fmt.Sprintf("version %q of the language is not known here", text), "allowed: 1", nil)
+	hint := "allowed: 1"
+	if strings.ContainsFunc(text, unicode.IsLetter) {
+		hint = "allowed: 1; what people call it is told in name:"
+	}
+	p.add(s, "S107", fmt.Sprintf("version %q of the language is not known here", text), hint, nil)
 	return false
 }
 

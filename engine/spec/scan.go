@@ -36,11 +36,17 @@ type level struct {
 	key    string // the last key; of a list, the key in front of it
 	open   bool   // the last key or dash has nothing behind it yet
 	text   bool   // what stands behind it is unquoted text, which may go on
+	word   span   // of a list item that is text: its first word, which may be a key without its colon
 }
+
+// span is a part of a line.
+type span struct{ line, from, to int }
 
 // scan finds the slips of the source.
 func scan(src *source) *scanner {
 	s := &scanner{src: src, below: -1}
+	s.conflicts()
+	s.fences()
 	for ; s.line < len(src.lines) && !s.ended; s.line++ {
 		s.load(s.line)
 		col := s.blank(0)
@@ -50,6 +56,7 @@ func scan(src *source) *scanner {
 		}
 		s.starts = append(s.starts, s.line)
 		s.tabs(0, col)
+		s.bullet(col)
 		if col == 0 && s.marker() || s.below >= 0 && col > s.below {
 			continue
 		}
@@ -187,8 +194,7 @@ func (s *scanner) settle(col int) bool {
 	case top.open || len(s.levels) == 0:
 		return true
 	case top.text:
-		s.continued(col)
-		return false
+		return s.continued(col)
 	}
 	s.tellGrammar(s.line, col, len(s.row)-col, "Y111",
 		fmt.Sprintf("this line stands below %s, which has a value already", s.topName()), s.besideHint())
@@ -227,16 +233,34 @@ func (s *scanner) indentHint() string {
 	return "spaces that fit here: " + strings.Join(columns, ", ")
 }
 
-// continued reads a line that goes on with unquoted text.
-func (s *scanner) continued(col int) {
+// continued reads a line that goes on with unquoted text. It reports whether
+// something new begins in it after all.
+func (s *scanner) continued(col int) bool {
 	if name, _, ok := s.key(col); ok {
+		if word := s.top().word; word.to > 0 && word.from == col {
+			s.noColon(word)
+			return true
+		}
 		s.tellGrammar(s.line, col, len([]rune(name)), "Y111",
 			fmt.Sprintf("%q stands below %s, which has a value already", name, s.topName()), s.besideHint())
 		s.below = col
 	}
+	return false
 }
 
-func (s *scanner) isDash(col int) bool { return s.at(col) == '-' && isBlank(s.at(col+1)) }
+// noColon tells that a colon is missing behind the first word of an entry:
+// keys follow below it.
+func (s *scanner) noColon(word span) {
+	name := string([]rune(s.src.lines[word.line])[word.from:word.to])
+	x := s.slipAt(word.line, word.to, 1, "Y112", "a colon is missing behind "+name)
+	s.slips = append(s.slips, x.withRepairs(s, name+":", []repair{{col: word.to, text: ":"}}))
+	s.top().text = false
+	s.enter(level{indent: word.from, key: name, text: true})
+}
+
+func (s *scanner) isDash(col int) bool {
+	return s.at(col) == '-' && isBlank(s.at(col+1)) || s.tightDash(col)
+}
 
 // enter goes to a new entry of a list or map that begins at l.indent.
 func (s *scanner) enter(l level) {
@@ -252,6 +276,7 @@ func (s *scanner) enter(l level) {
 
 // content reads the dashes, the key and the value of a line.
 func (s *scanner) content(col int) {
+	shift := 0 // how much further right the rest of the line stands in the copy
 	for s.isDash(col) {
 		s.enter(level{indent: col, list: true, key: s.top().key, open: true})
 		if len(s.levels) > deepest {
@@ -260,6 +285,11 @@ func (s *scanner) content(col int) {
 			return
 		}
 		dash := col
+		if s.tightDash(col) {
+			s.slips = append(s.slips, s.slipAt(s.line, col, 1, "Y119", "a space is missing behind the dash").
+				withRepairs(s, "- "+string(s.row[col+1:]), []repair{{col: col, width: 1, text: "- "}}))
+			shift++
+		}
 		if col = s.blank(col + 1); s.isEnd(col) {
 			return
 		}
@@ -275,7 +305,7 @@ func (s *scanner) content(col int) {
 		s.bareText(col, list)
 		return
 	}
-	s.enter(level{indent: col, key: name, open: true})
+	s.enter(level{indent: col + shift, key: name, open: true})
 	if v := s.blank(colon + 1); !s.isEnd(v) {
 		if s.isDash(v) {
 			s.tellGrammar(s.line, v, 1, "Y119", "a list cannot begin behind a key", "put each item on a line of its own, below the key")
@@ -288,15 +318,29 @@ func (s *scanner) content(col int) {
 // bareText reads a line with a value and no key.
 func (s *scanner) bareText(col int, list bool) {
 	top := s.top()
+	if s.wideColon(col) {
+		return
+	}
 	if list || top.open && top.indent < col {
 		s.value(col, isExpressionKey(top.key))
 		return
 	}
 	hint := "a line of a map is key: value"
-	if _, after, ok := strings.Cut(string(s.row[col:]), ":"); ok && !strings.HasPrefix(after, " ") {
+	before, after, ok := strings.Cut(string(s.row[col:]), ":")
+	ok = ok && identifierForm.MatchString(before)
+	switch {
+	case ok:
 		hint = "a space is missing behind the colon"
+	case s.line > 0 && blockHeader.MatchString(s.src.lines[s.line-1]):
+		hint = "the text that | or > begins is indented below its key"
 	}
 	x := s.tellGrammar(s.line, col, len(s.row)-col, "Y112", fmt.Sprintf("%q is no key with a value", strings.TrimSpace(string(s.row[col:]))), hint)
+	if ok {
+		colon := col + len([]rune(before))
+		*x = x.withRepairs(s, before+": "+after, []repair{{col: colon, width: 1, text: ": "}})
+		s.enter(level{indent: col, key: before, text: true})
+		return
+	}
 	x.repairs = []repair{{col: 0, width: len(s.row)}}
 }
 

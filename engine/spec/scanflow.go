@@ -137,7 +137,9 @@ func (f *flowScan) unclosed() {
 	}
 	x := f.tellGrammar(last.line, last.col, 1, "Y117", fmt.Sprintf("%c is not closed", last.sign), fmt.Sprintf("a %c is missing", closerOf(last.sign)))
 	if last.line == f.line {
-		x.repairs = []repair{{col: len(f.row), text: closers.String()}}
+		end := len([]rune(strings.TrimRight(string(f.row), " \t")))
+		*x = x.withRepairs(f.scanner, closers.String(), []repair{{col: end, text: closers.String()}})
+		x.told.Fix.Safe = false
 	}
 }
 
@@ -158,7 +160,8 @@ func (f *flowScan) close(col int) {
 	case len(f.open) > 1 && closerOf(f.open[len(f.open)-2].sign) == f.row[col] && f.closers(col+1) < len(f.open)-1:
 		x := f.tellGrammar(last.line, last.col, 1, "Y117", fmt.Sprintf("%c is not closed", last.sign), fmt.Sprintf("a %c is missing", want))
 		if last.line == f.line {
-			x.repairs = []repair{{col: col, text: string(want)}}
+			*x = x.withRepairs(f.scanner, string(want), []repair{{col: col, text: string(want)}})
+			x.told.Fix.Safe = false
 		}
 		f.open = f.open[:len(f.open)-1]
 	default:
@@ -188,6 +191,14 @@ func (f *flowScan) closers(col int) int {
 // extra reads what stands behind a finished value without a comma.
 func (f *flowScan) extra(col int) int {
 	end := f.reach(col)
+	if before := f.line - 1; f.blank(0) == col && before >= f.first && strings.TrimSpace(f.src.lines[before]) != "" {
+		row := []rune(f.src.lines[before])
+		x := f.tellGrammar(before, len(row), 1, "Y115", "a comma is missing at the end of this line", "")
+		*x = x.withRepairs(f.scanner, ",", []repair{{col: len(row), text: ","}})
+		x.told.Fix.Safe = false
+		f.fresh, f.behind = true, false
+		return col
+	}
 	f.tellGrammar(f.line, col, end-col, "Y115", "a comma is missing before this", "")
 	f.fresh = true
 	return max(end, col+1)
@@ -234,6 +245,13 @@ func (f *flowScan) inQuotes(col int) int {
 	if f.inMap() && f.behind && f.missingComma(end, string(f.row[end:to])) {
 		return to
 	}
+	if next := f.row[after]; !f.inMap() && (next == '"' || next == '\'') {
+		x := f.tellGrammar(f.line, end, 1, "Y115", "a comma is missing before this", "")
+		*x = x.withRepairs(f.scanner, ",", []repair{{col: end, text: ","}})
+		x.told.Fix.Safe = false
+		f.fresh = true
+		return after
+	}
 	f.tellQuote(after, col, to, "Y113", fmt.Sprintf("the value ends with %c, and then more text follows", f.row[end-1]))
 	return to
 }
@@ -249,6 +267,7 @@ func (f *flowScan) unquoted(col int) int {
 	switch {
 	case strings.ContainsAny(text[:1], "!*&@%`"):
 		f.sign(col, end)
+	case f.behind && !strings.Contains(text, "${{") && strings.Contains(text, ": ") && f.missingComma(col, text):
 	case strings.Contains(text, "${{"):
 		f.tellQuote(col, col, end, "Y124", "inside { } and [ ] an expression must be in quotes")
 	case strings.ContainsAny(text, "[]{},?"):
@@ -256,10 +275,8 @@ func (f *flowScan) unquoted(col int) int {
 		f.tellQuote(col+len([]rune(text[:at])), col, end, "Y125",
 			fmt.Sprintf("inside { } and [ ] a value with %c in it must be in quotes", text[at]))
 	case f.behind && strings.Contains(text, ": "):
-		if !f.missingComma(col, text) {
-			before, _, _ := strings.Cut(text, ": ")
-			f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")
-		}
+		before, _, _ := strings.Cut(text, ": ")
+		f.tellQuote(col+len([]rune(before)), col, end, "Y121", "a colon with a space behind it makes a key of what stands before it")
 	case strings.Contains(text, " #"):
 		f.tellQuote(col+len([]rune(text[:strings.Index(text, " #")]))+1, col, end, "Y120", "# begins a comment here: YAML cuts the expression off")
 	}
@@ -305,7 +322,25 @@ func (f *flowScan) keyEnd(col int) int {
 		}
 	}
 	f.keyName = strings.TrimSpace(string(f.row[col:end]))
+	f.decimalComma(col, end)
 	return max(end, col+1)
+}
+
+// decimalComma tells of a number with a comma in it, which ends the value
+// before the digits from col to end.
+func (f *flowScan) decimalComma(col, end int) {
+	digit := func(r rune) bool { return r >= '0' && r <= '9' }
+	if f.at(col-1) != ',' || !digit(f.at(col-2)) || !wholeDigits.MatchString(f.keyName) || f.at(end) == ':' {
+		return
+	}
+	from := col - 2
+	for digit(f.at(from - 1)) {
+		from--
+	}
+	x := f.slipAt(f.line, col-1, 1, "Y125", "inside { } and [ ] a comma ends the value: a number has a point")
+	x = x.withRepairs(f.scanner, string(f.row[from:col-1])+"."+f.keyName, []repair{{col: col - 1, width: 1, text: "."}})
+	x.told.Fix.Safe = false
+	f.slips = append(f.slips, x)
 }
 
 // reach returns where the value at col is meant to end: at the comma or

@@ -13,6 +13,10 @@ func (s *scanner) value(col int, bare bool) {
 	top.open = false
 	switch c := s.row[col]; c {
 	case '|', '>':
+		if !blockStart.MatchString(string(s.row[col:])) {
+			s.textBehindSign(col, bare)
+			return
+		}
 		s.blockText()
 	case '"', '\'':
 		s.quoted(col)
@@ -32,6 +36,9 @@ func (s *scanner) value(col int, bare bool) {
 		s.tellQuote(col, col, s.extent(col, bare).end, "Y125", fmt.Sprintf("a value that begins with %c must be in quotes", c))
 	default:
 		top.text = true
+		if space := strings.IndexByte(string(s.row[col:]), ' '); top.list && space > 0 && nameForm.MatchString(string(s.row[col:])[:space]) {
+			top.word = span{s.line, col, col + space}
+		}
 		s.plainText(col, bare)
 	}
 }
@@ -231,6 +238,8 @@ func (s *scanner) plainText(col int, bare bool) {
 	switch {
 	case x.hash >= 0 && (x.colon < 0 || x.hash < x.colon):
 		s.tellQuote(x.hash, col, x.end, "Y120", "# begins a comment here: YAML cuts the expression off")
+	case x.colon >= 0 && bare && !strings.ContainsAny(string(s.row[col:x.colon]), "?{["):
+		s.tellEqual(col, x)
 	case x.colon >= 0:
 		s.tellQuote(x.colon, col, x.end, "Y121", "a colon with a space behind it makes a key of what stands before it")
 	}
@@ -238,7 +247,11 @@ func (s *scanner) plainText(col int, bare bool) {
 
 // quoted reads a value in quotes, which may go on over several lines.
 func (s *scanner) quoted(col int) {
+	line := s.line
 	if end := s.closing(col, s.top().indent); end > 0 {
+		if line == s.line {
+			s.escapes(col, end)
+		}
 		s.leftover(col, end)
 	}
 }
@@ -281,6 +294,11 @@ func (s *scanner) closing(col, indent int) int {
 func (s *scanner) leftover(col, end int) {
 	after := s.blank(end)
 	if s.isEnd(after) {
+		return
+	}
+	if rest := strings.TrimRight(string(s.row[after:]), " \t"); strings.Trim(rest, "]}") == "" {
+		x := s.slipAt(s.line, after, len(rest), "Y116", rest+" closes nothing")
+		s.slips = append(s.slips, x.withRepairs(s, "without "+rest, []repair{{col: after, width: len(rest)}}))
 		return
 	}
 	if col >= 0 && col < end {

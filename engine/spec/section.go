@@ -38,6 +38,8 @@ type spot struct {
 	value *Value
 	rule  Key
 	meant []string // of a map: the keys that unknown keys seem to stand for
+	item  bool     // it is an item of the list that the rule is about
+	whole bool     // it is the file as a whole
 }
 
 // place returns where to point when the value as a whole is meant.
@@ -85,6 +87,18 @@ func (s section[T]) names() []string {
 	return names
 }
 
+// required returns the keys that a map must have, but for the one that says
+// what a file is.
+func (s section[T]) required() []string {
+	var names []string
+	for _, r := range s.rows {
+		if r.Required && !strings.HasPrefix(r.Help, "the version") {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
 // row returns the row of a key, nil where there is none.
 func (s section[T]) row(key string) *row[T] {
 	for i := range s.rows {
@@ -102,21 +116,37 @@ func read[T any](p *parser, table section[T], s spot) *T {
 		return nil
 	}
 	into := new(T)
+	var hollow Text     // the map in front, which is empty
+	var strays []Entry // the unknown keys right below it
 	for _, e := range s.value.Entries {
 		r := table.row(e.Key.Value)
+		if r != nil || hollow.Given() && hollow.Pos.Column != e.Key.Pos.Column {
+			p.indented(hollow, strays)
+			hollow, strays = Text{}, nil
+		}
 		switch {
 		case r != nil:
+			if e.Value.Kind == Null && e.Value.Text.Value == "" && (r.Form == Pairs || r.Form == Block || r.Form == NamedBlocks) {
+				hollow = e.Key
+			}
 			r.read(p, into, spot{key: e.Key, name: r.Name, value: e.Value, rule: r.Key})
 		case table.rest != nil:
 			table.rest(p, into, e)
+		case hollow.Given():
+			strays = append(strays, e)
 		default:
 			near := unknownKey(p, table, e)
 			if near != nil && !s.has(near.Name) && !s.means([]string{near.Name}) {
+				told := len(p.found)
 				near.read(p, into, spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: near.Key})
+				if !diag.Sure(e.Key.Value, near.Name) {
+					p.forget(told, e)
+				}
 				s.meant = append(s.meant, near.Name)
 			}
 		}
 	}
+	p.indented(hollow, strays)
 	for _, r := range table.rows {
 		if r.Required && !s.has(r.Name) && !slices.Contains(s.meant, r.Name) {
 			p.missing(s, r.Key, table.noun)
@@ -134,7 +164,7 @@ func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 	f := diag.Finding{
 		Pos: e.Key.Pos, Width: e.Key.width(), Code: "S101",
 		Message: fmt.Sprintf("%q is not a key of %s", e.Key.Value, table.noun),
-		Hint:    "keys: " + strings.Join(table.names(), ", "),
+		Hint:    "keys: " + diag.Names(e.Key.Value, table.names()),
 		Allowed: table.names(),
 	}
 	if note := table.notes[e.Key.Value]; note != "" {
@@ -148,7 +178,7 @@ func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 		f.Fix.Safe = diag.Sure(e.Key.Value, near.Name)
 	}
 	for i, r := range table.rows {
-		if slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
+		if near != &table.rows[i] && slices.Contains(r.meant, strings.ToLower(e.Key.Value)) {
 			near = &table.rows[i]
 			f.Fix = replace(e.Key.Pos, e.Key.width(), near.Name)
 			f.Fix.Safe = false
@@ -156,6 +186,16 @@ func unknownKey[T any](p *parser, table section[T], e Entry) *row[T] {
 	}
 	p.found.Add(f)
 	return near
+}
+
+// forget takes back what was found since then of the value behind a key that
+// is not known, and only seems to stand for another.
+func (p *parser) forget(since int, e Entry) {
+	kept := slices.DeleteFunc(slices.Clone(p.found[since:]), func(f diag.Finding) bool {
+		return strings.HasPrefix(f.Code, "S") && (f.Pos == e.Key.Pos || f.Pos == e.Value.Pos ||
+			slices.ContainsFunc(e.Value.Items, func(v *Value) bool { return v.Kind != Map && v.Pos == f.Pos }))
+	})
+	p.found = append(p.found[:since], kept...)
 }
 
 // means reports whether one of the unknown keys of a map stands for one of

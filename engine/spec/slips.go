@@ -40,6 +40,9 @@ func (x slip) withRepairs(s *scanner, label string, repairs []repair) slip {
 // row in quotes, and what stands there then.
 func (s *scanner) quoting(from, to int) ([]repair, string) {
 	text := string(s.row[from:to])
+	if inner, ok := meantInQuotes(text); ok {
+		return []repair{{col: from, width: 1, text: `"`}, {col: to - 1, width: 1, text: `"`}}, `"` + inner + `"`
+	}
 	if !strings.ContainsAny(text, "\"\\") {
 		return []repair{{col: from, text: `"`}, {col: to, text: `"`}}, `"` + text + `"`
 	}
@@ -57,7 +60,25 @@ func (s *scanner) quoting(from, to int) ([]repair, string) {
 	return append(repairs, last), "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
 
-var inMarks = regexp.MustCompile(`\$\{\{.*?\}\}`)
+// meantInQuotes returns what stands between quotes that were meant to go around
+// the whole text, and do not: curly ones, or single ones with an apostrophe
+// between them.
+func meantInQuotes(text string) (inner string, ok bool) {
+	row := []rune(text)
+	if len(row) < 3 || strings.ContainsAny(text, "\"\\") {
+		return "", false
+	}
+	first, last := row[0], row[len(row)-1]
+	inner = string(row[1 : len(row)-1])
+	curly := strings.ContainsRune("“„‘‚", first) && strings.ContainsRune("”“’‘", last)
+	return inner, curly || first == '\'' && last == '\'' && apostrophe.MatchString(inner)
+}
+
+var (
+	// apostrophe matches one in a word.
+	apostrophe = regexp.MustCompile(`^[^']*(\pL'\pL[^']*)+$`)
+	inMarks    = regexp.MustCompile(`\$\{\{.*?\}\}`)
+)
 
 // quotedAround returns what stands between double quotes that were meant to go
 // around the whole text: those inside are all in expressions.

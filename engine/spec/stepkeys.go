@@ -103,7 +103,7 @@ func (p *parser) soundPlainStep(st *Step, s spot, given []Text) {
 		if steps, ok := keyOf(s, "steps"); ok {
 			f.Pos, f.Width, f.Message = steps.Pos, steps.width(), "steps inside a step need for_each, parallel or switch around them"
 		}
-		p.found.Add(f)
+		p.absent(s, f)
 		return
 	case len(given) > 1:
 		p.several("S130", given, "a step does one thing: make them two steps")
@@ -131,7 +131,7 @@ func (p *parser) soundLoop(st *Step, s spot, given []Text) {
 		p.several("S130", []Text{st.Does, others[0]}, "put it into the steps: of for_each")
 	case len(body) == 0 && s.means([]string{"action", "call", "steps"}):
 	case len(body) == 0:
-		p.found.Add(diag.Finding{
+		p.absent(s, diag.Finding{
 			Pos: st.Does.Pos, Width: st.Does.width(), Code: "S132", Message: "for_each does not say what to do with each item",
 			Hint: "one of: steps, action, call",
 		})
@@ -193,7 +193,7 @@ func soundCase(p *parser, b *Branch, s spot) {
 	case len(given) == 0 && s.means(caseKinds()):
 	case len(given) == 0:
 		pos, width := s.place()
-		p.found.Add(diag.Finding{
+		p.absent(s, diag.Finding{
 			Pos: pos, Width: width, Code: "S134", Message: "this branch does not say when it is taken",
 			Hint: "one of: if: <expression>, else: true",
 		})
@@ -206,17 +206,17 @@ func soundCase(p *parser, b *Branch, s spot) {
 
 func waitForSection() section[WaitFor] {
 	return section[WaitFor]{name: "wait_for", noun: "wait_for", rows: []row[WaitFor]{
-		scalar("trigger", Line, "the event that is waited for", "qwilr.page_accepted", func(w *WaitFor) *Text { return &w.Trigger }).must(),
+		scalar("trigger", Line, "the event that is waited for", "qwilr.page_accepted", func(w *WaitFor) *Text { return &w.Trigger }).must().not("event", "on"),
 		pairs("with", "what the trigger is given", "{ channel: \"#sales\" }", func(w *WaitFor) *[]Entry { return &w.With }),
-		scalar("match", Expression, "which of these events is meant", "arriving.page.id == event.page.id", func(w *WaitFor) *Text { return &w.Match }),
+		scalar("match", Expression, "which of these events is meant", "arriving.page.id == event.page.id", func(w *WaitFor) *Text { return &w.Match }).not("when", "where", "if", "condition", "filter"),
 		scalar("timeout", Duration, "how long it is waited for; then the step gives nil. Without it the step fails after 90 days", "7d", func(w *WaitFor) *Text { return &w.Timeout }),
 	}}
 }
 
 func approveSection() section[Approve] {
 	return section[Approve]{name: "approve", noun: "approve", rows: []row[Approve]{
-		lines("by", OneOrLines, "who may answer: names or addresses; without it everybody who has the link", "[grace@example.com, linus@example.com]", func(a *Approve) *[]Text { return &a.By }),
-		fields("form", "what the person fills in", func(a *Approve) *[]Field { return &a.Form }),
+		lines("by", OneOrLines, "who may answer: names or addresses; without it everybody who has the link", "[grace@example.com, linus@example.com]", func(a *Approve) *[]Text { return &a.By }).not("who", "to", "approvers", "assignees", "users"),
+		fields("form", "what the person fills in", func(a *Approve) *[]Field { return &a.Form }).not("fields", "inputs", "questions"),
 		scalar("timeout", Duration, "how long it is waited for; then it counts as not approved. Without it 90 days", "3d", func(a *Approve) *Text { return &a.Timeout }),
 	}}
 }

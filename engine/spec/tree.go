@@ -67,6 +67,9 @@ func (t *tree) entries(n *yaml.Node, indent, depth int) []Entry {
 			continue
 		}
 		t.refuseExtras(k)
+		if isMerge(k) {
+			continue
+		}
 		key := t.text(k, indent)
 		if before, twice := first[key.Value]; twice {
 			t.found.Add(diag.Finding{
@@ -96,10 +99,13 @@ func (t *tree) refuseExtras(n *yaml.Node) {
 		refuse(len(n.Anchor)+1, fmt.Sprintf("&%s is a YAML anchor, which is not used here", n.Anchor))
 	case n.Style&yaml.TaggedStyle != 0:
 		refuse(len(n.Tag), fmt.Sprintf("%s is a YAML tag, which is not used here", n.Tag))
-	case n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "<<":
+	case isMerge(n):
 		refuse(2, "<< merges maps in YAML, which is not used here: write the keys out")
 	}
 }
+
+// isMerge reports whether a key is the one that merges maps.
+func isMerge(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "<<" }
 
 func (t *tree) text(n *yaml.Node, indent int) Text {
 	p := &places{src: t.src, line: n.Line - 1, col: n.Column - 1, indent: indent, whole: n.Value}

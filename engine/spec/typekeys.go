@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"patchbay/engine/diag"
 )
@@ -34,7 +36,10 @@ func typeRows[T any](of func(*T) *TypeDef) []row[T] {
 func fieldSection() section[Field] {
 	return section[Field]{
 		name: "field", noun: "a field",
-		notes: map[string]string{"required": "a field is required unless optional: true stands there"},
+		notes: map[string]string{
+			"required": "a field is required unless optional: true stands there",
+			"in":       "as in: send_as: query.limit; it says where the field goes in the request",
+		},
 		rows: slices.Concat(typeRows(func(f *Field) *TypeDef { return &f.TypeDef }), describingRows(), []row[Field]{
 			scalar("from", Path, "where the service keeps it, if not under its own name", "_id", func(f *Field) *Text { return &f.From }),
 			scalar("send_as", Path, "where it goes in the request", "query.limit", func(f *Field) *Text { return &f.SendAs }),
@@ -138,10 +143,7 @@ func (p *parser) bareType(s spot) bool {
 	if v.Kind != String || !v.Text.Plain || v.Text.spansLines() {
 		return false
 	}
-	kind := v.Text.Value
-	if known := kindWords()[kind]; known != "" {
-		kind = known
-	}
+	kind := cmp.Or(KindWord(v.Text.Value), v.Text.Value)
 	p.found.Add(diag.Finding{
 		Pos: v.Pos, Width: v.Text.width(), Code: "S104", Message: s.name + " wants a map, a text is given",
 		Fix: replace(v.Pos, v.Text.width(), "{ type: "+kind+" }"),
@@ -149,12 +151,14 @@ func (p *parser) bareType(s spot) bool {
 	return true
 }
 
-// kindWords are words of other languages for the kinds.
-func kindWords() map[string]string {
+// KindWord returns the kind that a word of another language stands for, "" for
+// none.
+func KindWord(word string) string {
 	return map[string]string{
-		"text": "string", "str": "string", "int": "integer", "bool": "boolean", "float": "number",
-		"array": "list", "dict": "object", "timestamp": "datetime",
-	}
+		"text": "string", "str": "string", "varchar": "string", "uuid": "string", "email": "string", "url": "string", "uri": "string",
+		"int": "integer", "long": "integer", "bool": "boolean", "float": "number", "double": "number", "decimal": "number",
+		"array": "list", "dict": "object", "hash": "object", "timestamp": "datetime", "time": "datetime", "date-time": "datetime",
+	}[strings.ToLower(word)]
 }
 
 // spansLines reports whether the text is written on more than one line.
