@@ -89,6 +89,7 @@ type face struct {
 	output   *value.Type
 	hands    origin
 	actions  []string // what it calls at services, in any step
+	always   []string // what it always does, and where
 }
 
 // face returns what a call with those inputs sees of the flow; a call that had
@@ -102,6 +103,7 @@ func (f *Flow) face(given []string, wrong bool) face {
 		seen.actions = append(seen.actions, a.ID)
 		return false
 	})
+	f.always(nil, func(_, s *Step) { seen.always = append(seen.always, s.Action.ID+" "+s.Use.Connection) })
 	for _, in := range f.Inputs {
 		if wrong || slices.Contains(given, in.Name) {
 			seen.inputs = append(seen.inputs, in.Field)
