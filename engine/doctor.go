@@ -196,6 +196,10 @@ func (x *examination) services(ctx context.Context, e *Engine) error {
 			x.problem("connection", "connection "+c.Name, c.State.Message, "patchbay connect "+c.Name)
 		}
 	}
+	live := e.catalog.Live()
+	for _, f := range live.Set.Ungranted(console.GrantedBy(ctx, e.vault, live.Set)) {
+		x.problem("scope", f.Pos.String(), f.Message, f.Hint)
+	}
 	for _, s := range e.subscriptions.Status() {
 		if s.Message != "" {
 			x.problem("subscription", "connection "+s.Connection, s.Message, s.Hint)

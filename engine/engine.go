@@ -227,7 +227,9 @@ func (e *Engine) reloaded(live *catalog.Live) {
 	e.subscriptions.Refresh()
 	e.pauses.Refresh()
 	if e.opt.Reloaded != nil {
-		e.opt.Reloaded(live)
+		told := *live
+		told.Findings = e.console.FindingsOf(context.Background(), live)
+		e.opt.Reloaded(&told)
 	}
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +26,8 @@ With --fix, the fixes that are certain are written into the files: those that ar
 other byte of a file stays as it is, and a fix that would bring another finding is taken back. --fix=all also takes the
 fixes that are only offered: those that are a guess, or that alter what is sent to a service.
 
+Where there is a data folder, the rights that its connections were given are held against what the flows need.
+
 Errors keep a file from going live; warnings (their codes begin with W) do not, and count only with --strict.
 The comment "# patchbay: allow W104" silences a warning on its line.`,
 		Example: `  patchbay check
@@ -32,8 +36,8 @@ The comment "# patchbay: allow W104" silences a warning on its line.`,
   patchbay check --fix
   patchbay check --json`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.check(args, opt)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.check(cmd.Context(), args, opt)
 		},
 	}
 	c.Flags().BoolVar(&opt.json, "json", false, "print the findings as JSON")
@@ -58,7 +62,7 @@ type checkAnswer struct {
 	Findings   []console.Finding `json:"findings"`
 }
 
-func (a *app) check(paths []string, opt checkOptions) error {
+func (a *app) check(ctx context.Context, paths []string, opt checkOptions) error {
 	if err := opt.sound(); err != nil {
 		return err
 	}
@@ -78,7 +82,7 @@ func (a *app) check(paths []string, opt checkOptions) error {
 		return err
 	}
 	var found diag.List
-	for _, f := range w.set.Findings {
+	for _, f := range slices.Concat(w.set.Findings, a.ungranted(ctx, w.set)) {
 		if covers(within, f.Pos.File) {
 			found.Add(f)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,9 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 		if about == "" {
 			about = accounts(k.Accounts)
 		}
+		if len(k.Lacks) > 0 {
+			about = joined(about, "was not given "+strings.Join(k.Lacks, ", ")+": patchbay connect "+k.Name)
+		}
 		switch {
 		case k.Test == "ok" && k.Accounts != nil:
 			about = "works, " + accounts(k.Accounts)
@@ -90,6 +94,14 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), about)
 	}
 	return g.Flush()
+}
+
+// joined returns two sentences as one, each of which may be empty.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
 }
 
 // stateOf says how a connection stands, in words.

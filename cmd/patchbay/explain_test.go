@@ -22,6 +22,7 @@ var withoutExample = map[string]string{
 	"Y102": "a page is text, and no text can show a file that is none",
 	"Y103": "it would have more than 1 MB",
 	"Y126": "no text says that a machine does not let it be read",
+	"W114": "it is about what a person agreed to when signing in",
 	"W901": "it is about a file that is not there before an import writes it",
 }
 

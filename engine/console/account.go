@@ -42,7 +42,7 @@ func (c *Console) allConnections(ctx context.Context, test bool) ([]Connection, 
 		if err != nil {
 			return nil, err
 		}
-		view := Connection{Name: name, Connector: conn.Connector.ID, State: state}
+		view := Connection{Name: name, Connector: conn.Connector.ID, State: state, Lacks: lacks(c.opt.Catalog.Set(), name, state.Granted)}
 		if conn.Auth != nil {
 			view.Auth = conn.Auth.Name
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,15 +17,15 @@ import (
 	"patchbay/engine/trigger"
 )
 
-func (c *Console) status(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, c.statusNow())
+func (c *Console) status(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, c.statusNow(r.Context()))
 }
 
-func (c *Console) statusNow() Status {
+func (c *Console) statusNow(ctx context.Context) Status {
 	live := c.opt.Catalog.Live()
 	s := Status{
 		Version: c.opt.Version, Sandbox: c.opt.Sandbox != nil, Dir: c.opt.Dir, Live: live.Version, LiveAt: live.At,
-		InSync: live.InSync(), Flows: len(live.Set.Flows), Findings: len(live.Findings), Files: []File{},
+		InSync: live.InSync(), Flows: len(live.Set.Flows), Findings: len(c.FindingsOf(ctx, live)), Files: []File{},
 	}
 	for _, f := range live.Files {
 		if f.State != catalog.Loaded {
@@ -34,9 +35,9 @@ func (c *Console) statusNow() Status {
 	return s
 }
 
-func (c *Console) findings(w http.ResponseWriter, _ *http.Request) {
+func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 	out := []Finding{}
-	for _, f := range c.opt.Catalog.Live().Findings {
+	for _, f := range c.FindingsOf(r.Context(), c.opt.Catalog.Live()) {
 		out = append(out, NewFinding(f))
 	}
 	answer(w, http.StatusOK, out)

@@ -89,7 +89,7 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	}
 	data.More = len(runs) > latest
 	data.Runs = newRuns(runs[:min(len(runs), latest)])
-	for _, f := range live.Findings {
+	for _, f := range c.FindingsOf(ctx, live) {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
 	if data.Inbox, err = c.inbox(ctx); err != nil {
@@ -253,7 +253,7 @@ func (c *Console) trouble(w http.ResponseWriter, r *http.Request, err error) {
 
 // render writes a page. It is built whole before the first byte goes out.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
-	v.Status = c.statusNow()
+	v.Status = c.statusNow(r.Context())
 	var b bytes.Buffer
 	if err := c.pages.ExecuteTemplate(&b, name, v); err != nil {
 		c.internal(w, r, err)

@@ -245,6 +245,9 @@ type Connection struct {
 	Connector string      `json:"connector"`
 	Auth      string      `json:"auth,omitempty"` // the way to sign in
 	State     vault.State `json:"state"`
+	// Lacks are the scopes that enabled flows need and it was not given, as far
+	// as that is known.
+	Lacks []string `json:"lacks,omitempty"`
 	// Test is what a test call brought: "ok", or the sentence of its failure;
 	// left out if none was made.
 	Test string `json:"test,omitempty"`

@@ -23,7 +23,8 @@ import (
 var update = flag.Bool("update", false, "rewrite what is wanted in testdata")
 
 // TestFindings checks the workspace in each testdata/*.txtar and compares what
-// is found with its file "want". The comment may hold the word sandbox.
+// is found with its file "want". The comment may hold the word sandbox; a file
+// "granted" says in each line which scopes a connection has: "shop: a b".
 func TestFindings(t *testing.T) {
 	for _, file := range archives(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -33,6 +34,7 @@ func TestFindings(t *testing.T) {
 			}
 			src := sources(t, archive)
 			set := program.Build(src, program.Options{Sandbox: strings.Contains(string(archive.Comment), "sandbox")})
+			set.Findings.Add(set.Ungranted(granted(archive))...)
 			got := printed(t, src, set)
 			if *update {
 				setFile(archive, "want", got)
@@ -155,6 +157,18 @@ func sources(t testing.TB, archive *txtar.Archive) program.Sources {
 		}
 	}
 	return src
+}
+
+// granted says what the file "granted" of an archive does.
+func granted(archive *txtar.Archive) func(connection string) ([]string, bool) {
+	return func(connection string) ([]string, bool) {
+		for line := range strings.Lines(fileOf(archive, "granted")) {
+			if name, scopes, _ := strings.Cut(line, ":"); name == connection {
+				return strings.Fields(scopes), true
+			}
+		}
+		return nil, false
+	}
 }
 
 // printed returns the findings of a set as `patchbay check` prints them.

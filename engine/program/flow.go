@@ -40,6 +40,7 @@ type Flow struct {
 
 	awaiting []*Step // of its own
 	hands    origin  // what its output is made of
+	rights   []right // what its triggers and actions need to be allowed
 }
 
 // Awaiting returns the steps of the flow, and of those it calls, that wait for

@@ -58,6 +58,7 @@ func (b *builder) flow(id string) *Flow {
 	}
 	f.flow = c.made
 	c.all()
+	c.made.rights = withoutSilenced(c.made.rights, f.file.Data)
 	c.made.Hash = c.made.hash(f.file.Data, c.tables)
 	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked, tables: c.tables}
 	b.done(f)

@@ -184,6 +184,7 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 	c.signInNeeded(s.Action, use, action)
 	c.accountNeeded(s.Action, use, action.ID, func(field string) bool { return action.reads(field, writtenKeys(s.With)) })
 	c.brought = append(c.brought, brought{s.Action, made})
+	c.right(s.Action, use, action.ID, action.Scopes)
 	unlimited := action.Output.List && !slices.ContainsFunc(s.With, func(e spec.Entry) bool { return e.Key.Value == "limit" })
 	if s.ID.Given() && unlimited {
 		c.loops[s.ID.Value] = action

@@ -136,6 +136,7 @@ func (c *flowCheck) connectorTrigger(t *spec.FlowTrigger, made *FlowTrigger) {
 	}
 	made.Event, made.Use, made.Type = trigger, use, trigger.Output.Whole()
 	c.outdated(t.Trigger, trigger.ID, trigger.Deprecated)
+	c.right(t.Trigger, use, trigger.ID, trigger.needs(true))
 	made.FromStart = isTrue(t.FromStart)
 	if made.FromStart && trigger.Poll == nil {
 		c.at(t.FromStart, "F228", "%s is delivered by the service, not polled: nothing is there before its first event, so from_start has no place here", trigger.ID)

@@ -32,6 +32,7 @@ func (c *flowCheck) waitFor(w *spec.WaitFor, made *Step, scope *stepScope) {
 		return
 	}
 	c.outdated(w.Trigger, trigger.ID, trigger.Deprecated)
+	c.right(w.Trigger, use, trigger.ID, trigger.needs(false))
 	c.objectTemplate(at, w.With, scope.scope(), (&Action{ID: trigger.ID, Input: trigger.Input}).InputType(), "input")
 	c.outdatedInputs(w.With, trigger.Input)
 	c.accountNeeded(w.Trigger, use, trigger.ID, trigger.worksIn)

@@ -67,27 +67,29 @@ func (n scopeNeeds) flow(f *Flow) {
 		if t.Event == nil {
 			continue
 		}
-		n.event(t.Use, t.Event, why)
-		if t.Event.Poll != nil {
-			n.add(t.Use, t.Event.Poll.Action.Scopes, why+t.Event.ID)
-		}
+		n.add(t.Use, t.Event.needs(true), why+t.Event.ID)
 	}
 	for step := range f.AllSteps() {
 		if step.Action != nil {
 			n.add(step.Use, step.Action.Scopes, why+step.Action.ID)
 		}
 		if step.WaitFor != nil {
-			n.event(step.Use, step.WaitFor.Event, why)
+			n.add(step.Use, step.WaitFor.Event.needs(false), why+step.WaitFor.Event.ID)
 		}
 	}
 }
 
-// event adds what it needs to be told of events of a trigger.
-func (n scopeNeeds) event(use *Use, t *Trigger, why string) {
-	n.add(use, t.Scopes, why+t.ID)
+// needs returns the scopes that it takes to be told of the events of a trigger,
+// or also to ask for them.
+func (t *Trigger) needs(asks bool) []string {
+	scopes := slices.Clone(t.Scopes)
 	if w := t.Connector.Webhooks; t.Webhook && w != nil && w.Subscribe != nil {
-		n.add(use, w.Subscribe.Scopes(), why+t.ID)
+		scopes = append(scopes, w.Subscribe.Scopes()...)
 	}
+	if asks && t.Poll != nil {
+		scopes = append(scopes, t.Poll.Action.Scopes...)
+	}
+	return scopes
 }
 
 // AllSteps yields every step of the flow, those inside other steps and those
