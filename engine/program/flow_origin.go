@@ -228,7 +228,9 @@ var ofID = regexp.MustCompile(`^(id|.*(Id|ID|_id))$`)
 
 // isID reports whether a value is an id by its path, as far as a connector
 // vouches for it: in what nobody described, anything may be called so.
-func isID(path []string, t *value.Type) bool { return !t.IsAny() && ofID.MatchString(path[len(path)-1]) }
+func isID(path []string, t *value.Type) bool {
+	return !t.IsAny() && ofID.MatchString(path[len(path)-1])
+}
 
 func (c *flowCheck) escape(t spec.Text, p expr.Part, raw expr.Raw, how format) {
 	src := p.Expr[raw.From:raw.To]
