@@ -117,7 +117,7 @@ func webhookToCall(b *testing.B, clients int) {
 	c.stop()
 }
 
-func deliver(b *testing.B, client *http.Client, address string, i int64) time.Duration {
+func deliver(b testing.TB, client *http.Client, address string, i int64) time.Duration {
 	body := fmt.Appendf(nil, `{"type":"changed","event":"e%d","id":"t%d","tags":[" Summer ","VIP"]}`, i, i)
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {

@@ -47,6 +47,9 @@ type StepState struct {
 	// Intent is the write that was about to be sent and of which nothing
 	// more is known; nil if there is none.
 	Intent *Event
+	// Doubt says why an attempt before the last one may have happened; nil if
+	// none may.
+	Doubt *value.Failure
 	// FirstIntent is when the write was about to be sent for the first time,
 	// zero if it never was: from then on a vendor may remember its key.
 	FirstIntent time.Time
@@ -198,6 +201,9 @@ func Inside(path, outer string) bool {
 }
 
 func (s *StepState) apply(e Event) {
+	if e.Kind == Intent && s.Intent != nil {
+		s.Doubt = Interrupted() // a worker was lost between the two
+	}
 	s.Attempts = max(s.Attempts, e.Attempt)
 	s.NotBefore, s.Awaits, s.Intent = time.Time{}, "", nil
 	switch e.Kind {
@@ -208,11 +214,13 @@ func (s *StepState) apply(e Event) {
 		}
 	case Tried:
 		s.Failure, s.NotBefore = e.Failure, e.Until
+		s.Doubt = Doubt(s.Doubt, e.Failure)
 		if e.Failure != nil && (e.Failure.Class == value.ClassRateLimit || e.Failure.Reconnect != "") {
 			s.Limited++
 		}
 	case Done:
 		s.Outcome, s.Output, s.Reason, s.Failure, s.EndedAt = Done, e.Data, e.Text, nil, e.At
+		s.Doubt = nil
 	case Skipped:
 		s.Outcome, s.Reason, s.EndedAt = Skipped, e.Text, e.At
 	default: // Caught, Failed
@@ -220,8 +228,31 @@ func (s *StepState) apply(e Event) {
 	}
 }
 
+// Doubt returns why a write may have happened, nil if it did not: after one more
+// failure, before which there was that doubt or none.
+func Doubt(before, failure *value.Failure) *value.Failure {
+	switch {
+	case failure == nil:
+		return before
+	case failure.Unsettled:
+		return failure
+	case failure.Decides():
+		return nil
+	default:
+		return before
+	}
+}
+
+// Interrupted is the failure of an attempt of whose worker nothing more was
+// heard.
+func Interrupted() *value.Failure {
+	f := value.Fail(value.ClassUnknown, "the run was interrupted while the request was under way")
+	f.Unsettled = true
+	return f
+}
+
 func (s *StepState) answer(e Event) {
-	s.Outcome, s.Output, s.Failure, s.Intent = "", nil, nil, nil
+	s.Outcome, s.Output, s.Failure, s.Intent, s.Doubt = "", nil, nil, nil, nil
 	if e.Text == Happened {
 		s.Outcome, s.Output, s.EndedAt = Done, e.Data, e.At
 	}

@@ -24,6 +24,9 @@ func TestStep(t *testing.T) {
 	later.At, later.Attempt = at.Add(time.Minute), 2
 	tried := journal.Event{At: at, Kind: journal.Tried, Path: "a", Attempt: 1, Failure: failure, Until: at.Add(time.Second)}
 	done := journal.Event{At: at, Kind: journal.Done, Path: "a", Attempt: 2, Data: "out", Text: "enough"}
+	silent, limit, refused := tried, tried, value.Fail(value.ClassInvalid, "too small")
+	silent.Failure = &value.Failure{Class: value.ClassTransient, Message: "no answer", Unsettled: true}
+	limit.Attempt, limit.Failure, limit.Until = 2, value.Fail(value.ClassRateLimit, "slow down"), time.Time{}
 	answer := func(text string) journal.Event {
 		return journal.Event{At: at, Kind: journal.Answered, Path: "a", Text: text, Data: "told"}
 	}
@@ -65,6 +68,26 @@ func TestStep(t *testing.T) {
 			journal.StepState{Path: "a", Attempts: 1, Outcome: journal.Done, EndedAt: at, Output: "told", FirstIntent: at},
 		},
 		{"it did not", []journal.Event{intent, answer(journal.DidNotHappen)}, journal.StepState{Path: "a", Attempts: 1, FirstIntent: at}},
+		{
+			"lost and then refused by a limit",
+			[]journal.Event{intent, later, limit},
+			journal.StepState{Path: "a", Attempts: 2, Limited: 1, Failure: limit.Failure, FirstIntent: at, Doubt: journal.Interrupted()},
+		},
+		{
+			"no answer and then not reached",
+			[]journal.Event{intent, silent, later, tried},
+			journal.StepState{Path: "a", Attempts: 2, Failure: failure, NotBefore: tried.Until, FirstIntent: at, Doubt: silent.Failure},
+		},
+		{
+			"no answer and then refused",
+			[]journal.Event{intent, silent, later, {At: at, Kind: journal.Tried, Path: "a", Attempt: 2, Failure: refused}},
+			journal.StepState{Path: "a", Attempts: 2, Failure: refused, FirstIntent: at},
+		},
+		{
+			"no answer and then done",
+			[]journal.Event{intent, silent, later, done},
+			journal.StepState{Path: "a", Attempts: 2, Outcome: journal.Done, EndedAt: at, Output: "out", Reason: "enough", FirstIntent: at},
+		},
 		{
 			"of an unknown kind",
 			[]journal.Event{done, event("dreamed", "a")},

@@ -49,7 +49,7 @@ type attempts struct {
 	made   int // attempts that used up a try
 	waits  int // attempts in all, for the growth of the wait
 	intent time.Time
-	open   bool // what came of an earlier attempt is not known
+	doubt  *value.Failure // why an earlier attempt may have happened, nil if none may
 }
 
 // policyOf returns how a step is tried again where nothing else is said:
@@ -70,23 +70,21 @@ func (a *attempts) resume(past *journal.StepState) *end {
 	if wait := time.Until(past.NotBefore); wait > 0 {
 		return &end{kind: suspended, until: past.NotBefore}
 	}
-	a.intent = past.FirstIntent
-	if past.Failure != nil {
-		a.open = past.Failure.Unsettled
-		if past.Failure.Reconnect != "" {
-			a.x.over(a.path)
-		}
+	if past.Failure != nil && past.Failure.Reconnect != "" {
+		a.x.over(a.path)
+	}
+	a.intent, a.doubt = past.FirstIntent, past.Doubt
+	if past.Unsettled() {
+		a.doubt = journal.Interrupted()
 	}
 	switch {
-	case a.mayRepeat(time.Now()):
+	case a.doubt == nil, a.mayRepeat(time.Now()):
 		return nil
 	case past.Unsettled():
-		return a.unknown("the run was interrupted while the request was under way")
-	case past.Failure != nil && past.Failure.Unsettled:
-		// The next attempt was meant to come while the vendor knew the key.
-		return a.reopen(past.Failure, nil)
+		return a.unknown(a.doubt.Message)
 	default:
-		return nil
+		// The next attempt was meant to come while the vendor knew the key.
+		return a.reopen(nil)
 	}
 }
 
@@ -101,10 +99,11 @@ func (a *attempts) mayRepeat(at time.Time) bool {
 	return action.Repeat.Keyed() && at.Sub(a.intent) < action.Repeat.For
 }
 
-// reopen puts the intent behind an attempt again: what came of it is open.
-func (a *attempts) reopen(failure *value.Failure, sent *journal.Exchange) *end {
+// reopen puts the intent behind an attempt again: what came of it, or of one
+// before it, is open.
+func (a *attempts) reopen(sent *journal.Exchange) *end {
 	a.x.record(journal.Event{Kind: journal.Intent, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Request: sent})
-	return a.unknown(failure.Message)
+	return a.unknown(a.doubt.Message)
 }
 
 func (a *attempts) unknown(why string) *end {
@@ -171,10 +170,7 @@ func (a *attempts) once(ctx context.Context, f *frame, c Call) (any, *end, bool)
 	if e := a.ready(ctx, c); e != nil {
 		return nil, e, false
 	}
-	attempt, cancel := ctx, context.CancelFunc(func() {})
-	if a.s.Timeout > 0 {
-		attempt, cancel = context.WithTimeout(ctx, a.s.Timeout)
-	}
+	attempt, cancel := a.limited(ctx)
 	output, sent, err := a.x.runner.opt.Call(attempt, c)
 	cancel()
 	if ctx.Err() != nil && err != nil && !errors.Is(context.Cause(ctx), errTime) {
@@ -188,6 +184,25 @@ func (a *attempts) once(ctx context.Context, f *frame, c Call) (any, *end, bool)
 		return nil, e, again
 	}
 	return output, a.succeeded(ctx, f, output, sent), false
+}
+
+// limited returns the context of one attempt: it has the time of the step, and
+// where an earlier attempt may have happened no longer than the vendor knows the
+// key, so that it does not wait for a place in a limit and is sent after that.
+func (a *attempts) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	var until time.Time
+	if a.s.Timeout > 0 {
+		until = time.Now().Add(a.s.Timeout)
+	}
+	if a.doubt != nil && !a.s.Action.Repeatable() {
+		if known := a.intent.Add(a.s.Action.Repeat.For); until.IsZero() || known.Before(until) {
+			until = known
+		}
+	}
+	if until.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, until)
 }
 
 func failureOf(err error, action *program.Action) *value.Failure {
@@ -266,11 +281,7 @@ func (a *attempts) succeeded(ctx context.Context, f *frame, output any, sent *jo
 // question to a person, or the failure of the step.
 func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *journal.Exchange) (*end, bool) {
 	failure.Step = a.path
-	if failure.Reconnect != "" || failure.Class == value.ClassRateLimit {
-		// Nothing was done, which says nothing about the attempt before.
-		failure.Unsettled = failure.Unsettled || a.open
-	}
-	a.open = failure.Unsettled
+	a.doubt = journal.Doubt(a.doubt, failure)
 	if failure.Reconnect != "" {
 		return a.pause(failure, sent), false
 	}
@@ -280,9 +291,9 @@ func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *jou
 		until = failure.NotBefore
 	}
 	again := a.again(failure)
-	if failure.Unsettled && !a.s.Action.Repeatable() && (!again || !a.mayRepeat(until)) {
+	if a.doubt != nil && !a.s.Action.Repeatable() && (!again || !a.mayRepeat(until)) {
 		a.x.record(journal.Event{Kind: journal.Tried, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Failure: failure, Request: sent})
-		return a.reopen(failure, sent), false
+		return a.reopen(sent), false
 	}
 	if !again {
 		return &end{kind: failed, failure: failure}, false

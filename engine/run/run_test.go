@@ -339,7 +339,8 @@ func sideBySide(a, b string) int {
 
 // service answers calls by a script: for each action its lines in order, the
 // last one for ever. A line is "action {json}" or "action !class message", a
-// second "!" meaning that the request was sent.
+// second "!" meaning that the request was sent; "!class+40m message" asks not to
+// come back before.
 type service struct {
 	answers string
 	takes   time.Duration // from a request to its answer
@@ -381,7 +382,17 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 	if failed {
 		text, sent := strings.CutPrefix(failure, "!")
 		class, message, _ := strings.Cut(text, " ")
-		return nil, nil, &value.Failure{Class: value.Class(class), Message: message, Unsettled: sent}
+		f := &value.Failure{Message: message, Unsettled: sent}
+		class, later, limited := strings.Cut(class, "+")
+		if limited {
+			pause, err := time.ParseDuration(later)
+			if err != nil {
+				return nil, nil, err
+			}
+			f.NotBefore = time.Now().Add(pause)
+		}
+		f.Class = value.Class(class)
+		return nil, nil, f
 	}
 	var v any
 	if err := json.Unmarshal([]byte(lines[n]), &v); err != nil {

@@ -32,6 +32,9 @@ type position struct {
 	// of says what it is a position in. Where the trigger is another one now,
 	// the position means little.
 	of string
+	// since is when a schedule began (RFC 3339): what had passed by then was not
+	// missed, even if the clock is set back and passes it once more.
+	since string
 	// paused is true once the flow was switched off: what happened until it is
 	// switched on again does not count.
 	paused bool
@@ -44,12 +47,16 @@ func positionOf(v any) position {
 	}
 	p := position{at: m["at"]}
 	p.of, _ = m["of"].(string)
+	p.since, _ = m["since"].(string)
 	p.paused, _ = m["paused"].(bool)
 	return p
 }
 
 func (p position) cursor(at place) *journal.Cursor {
 	v := map[string]any{"at": p.at, "of": p.of}
+	if p.since != "" {
+		v["since"] = p.since
+	}
 	if p.paused {
 		v["paused"] = true
 	}

@@ -49,6 +49,7 @@ type Schedules struct {
 type timer struct {
 	clock clock
 	of    string // the schedule it is
+	since time.Time
 	last  time.Time
 	next  time.Time
 }
@@ -202,11 +203,11 @@ func (s *Schedules) tend(ctx context.Context, flow *program.Flow, t *program.Flo
 	delete(s.paused, at)
 	tm := s.timer(at)
 	if of := written(t.Schedule); tm == nil || tm.of != of {
-		last, err := s.begin(ctx, at, of, now)
-		if err != nil {
+		var err error
+		if tm, err = s.begin(ctx, at, of, now); err != nil {
 			return err
 		}
-		tm = &timer{clock: clockOf(t.Schedule), of: of, last: last}
+		tm.clock = clockOf(t.Schedule)
 	}
 	if tm.last.After(now) {
 		// The clock was set back. What comes again is known by its event id.
@@ -214,7 +215,7 @@ func (s *Schedules) tend(ctx context.Context, flow *program.Flow, t *program.Flo
 	}
 	ticks := tm.due(now)
 	if len(ticks) > 0 {
-		if err := s.fire(ctx, flow, t, chosenTicks(t.Schedule.Missed, ticks, now), tm.position(ticks)); err != nil {
+		if err := s.fire(ctx, flow, t, tm.chosen(t.Schedule.Missed, ticks, now), tm.position(ticks)); err != nil {
 			return err
 		}
 	}
@@ -234,26 +235,32 @@ func (s *Schedules) timer(at place) *timer {
 	return s.timers[at]
 }
 
-// begin returns the tick from which a schedule goes on: the last one it had
-// before, or now.
-func (s *Schedules) begin(ctx context.Context, at place, of string, now time.Time) (time.Time, error) {
+// begin returns the timer of a schedule, without its clock: it goes on from the
+// last tick it had before, or begins now.
+func (s *Schedules) begin(ctx context.Context, at place, of string, now time.Time) (*timer, error) {
 	v, begun, err := s.opt.Cursor(ctx, at.flow, at.trigger, "")
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	p := positionOf(v)
 	text, _ := p.at.(string)
 	if last, err := time.Parse(time.RFC3339Nano, text); err == nil && begun && !p.paused && p.of == of {
-		return last, nil
+		since, _ := time.Parse(time.RFC3339Nano, p.since) // zero of a schedule that began before this was kept
+		return &timer{of: of, since: since, last: last}, nil
 	}
-	p = position{at: now.UTC().Format(time.RFC3339Nano), of: of}
+	text = now.UTC().Format(time.RFC3339Nano)
+	p = position{at: text, of: of, since: text}
 	_, err = s.opt.Accept(ctx, nil, p.cursor(at))
-	return now, err
+	return &timer{of: of, since: now, last: now}, err
 }
 
 // position returns where the schedule stands after the ticks.
 func (t *timer) position(ticks []time.Time) position {
-	return position{at: ticks[len(ticks)-1].UTC().Format(time.RFC3339Nano), of: t.of}
+	p := position{at: ticks[len(ticks)-1].UTC().Format(time.RFC3339Nano), of: t.of}
+	if !t.since.IsZero() {
+		p.since = t.since.UTC().Format(time.RFC3339Nano)
+	}
+	return p
 }
 
 // due returns the ticks up to now, no more than the newest that may be made up
@@ -276,20 +283,20 @@ func (t *timer) due(now time.Time) []time.Time {
 	return ticks[max(0, len(ticks)-mostMissed):]
 }
 
-// chosenTicks returns those of the ticks that have passed which a run is
-// started for.
-func chosenTicks(missed program.Missed, ticks []time.Time, now time.Time) []time.Time {
+// chosen returns those of the ticks that have passed which a run is started for.
+func (t *timer) chosen(missed program.Missed, ticks []time.Time, now time.Time) []time.Time {
+	first, _ := slices.BinarySearchFunc(ticks, t.since, time.Time.Compare)
+	if first < len(ticks) && ticks[first].Equal(t.since) {
+		first++
+	}
 	newest := ticks[len(ticks)-1:]
-	switch missed {
-	case program.MissedRunAll:
-		return ticks
-	case program.MissedRunOnce:
+	switch own := ticks[first:]; {
+	case missed == program.MissedRunAll && len(own) > 0:
+		return own
+	case missed == program.MissedRunOnce && len(own) > 0, now.Sub(newest[0]) <= late:
 		return newest
 	default:
-		if now.Sub(newest[0]) > late {
-			return nil
-		}
-		return newest
+		return nil
 	}
 }
 
@@ -314,7 +321,7 @@ func (s *Schedules) fire(ctx context.Context, flow *program.Flow, t *program.Flo
 		if len(arrivals) < mostMissed || tick.Equal(ticks[len(ticks)-1]) {
 			continue
 		}
-		so := position{at: tick.UTC().Format(time.RFC3339Nano), of: p.of}
+		so := position{at: tick.UTC().Format(time.RFC3339Nano), of: p.of, since: p.since}
 		if _, err := s.opt.Accept(ctx, arrivals, so.cursor(at)); err != nil {
 			return err
 		}

@@ -59,6 +59,13 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", f.Action, f.Message, f.Class)
 }
 
+// Decides reports whether the failure says what became of the attempts before
+// it at the same write: the service looked at the request, and refused it
+// though it knows its key. Any other one says nothing about them.
+func (f *Failure) Decides() bool {
+	return !f.Unsettled && (f.Class == ClassInvalid || f.Class == ClassNotFound)
+}
+
 // Fail returns a failure of the class with a formatted message.
 func Fail(class Class, format string, args ...any) *Failure {
 	return &Failure{Class: class, Message: fmt.Sprintf(format, args...)}

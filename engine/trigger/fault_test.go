@@ -1,3 +1,0 @@
-package trigger_test
-
-import _ "patchbay/engine/enginetest/fault" // the flags of the fault suite
