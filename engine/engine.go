@@ -87,6 +87,13 @@ type Engine struct {
 	console       *console.Console
 	token         string
 	publicURL     atomic.Pointer[string]
+	// renames are the names that were given up for others.
+	renames journal.Renames
+	// people and vendors let requests through, asks has the renames that were
+	// asked for: of Serve.
+	people, vendors *door
+	asks            chan asking
+	renaming        sync.Mutex // held while one waits
 }
 
 // DataDir returns the data folder that the options name.
@@ -114,7 +121,7 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 	}
 	e.publicURL.Store(&opt.PublicURL)
 	var err error
-	if e.store, err = store.Open(ctx, opt.DataDir(), store.Options{Sandbox: opt.Sandbox}); err != nil {
+	if e.store, err = store.Open(ctx, opt.DataDir(), store.Options{Sandbox: opt.Sandbox, Finish: e.finishRename}); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -126,17 +133,20 @@ func (e *Engine) assemble(ctx context.Context) error {
 	if e.key, err = e.loadKey(ctx); err != nil {
 		return err
 	}
+	if e.renames, err = e.store.Renames(ctx); err != nil {
+		return err
+	}
 	e.token = e.secretText("console token")
 	if e.opt.Sandbox {
 		e.sandbox = sandbox.New(sandbox.Options{Connectors: e.connectors, State: sandboxState{e.store}, Logger: e.log})
 	}
 	e.catalog = catalog.New(catalog.Options{
 		Dir: e.opt.Dir, Workspace: os.DirFS(e.opt.Dir), Builtin: e.opt.Builtin, Sandbox: e.opt.Sandbox,
-		Store: e.store, Changed: e.reloaded, Logger: e.log,
+		Store: e.store, Renames: e.renames, Changed: e.reloaded, Logger: e.log,
 	})
 	e.pauses = newPauses(e)
 	e.vault, err = vault.Open(ctx, vault.Options{
-		Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Try: e.try, Changed: e.pauses.Refresh, Logger: e.log,
+		Store: e.store, Key: e.key, Env: e.opt.Env, Mint: e.mint, Renames: e.renames, Try: e.try, Changed: e.pauses.Refresh, Logger: e.log,
 	})
 	if err != nil {
 		return err
@@ -153,7 +163,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 	e.console = console.New(console.Options{
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
 		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
-		Backup: e.Backup, Examine: e.examineServing, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
+		Backup: e.Backup, Examine: e.examineServing, Rename: e.askRename, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
 		PublicURL: func() string { return *e.publicURL.Load() }, ConsoleURL: e.opt.ConsoleURL, Token: e.token, Link: e.link, Logger: e.log,
 	})
 	e.runner = run.New(run.Options{
@@ -196,7 +206,8 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Logger: e.log,
+		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Renames: e.renames,
+		Logger: e.log,
 	}
 }
 
@@ -318,16 +329,22 @@ func (e *Engine) Still(ctx context.Context, work func(ctx context.Context) error
 	var writer sync.WaitGroup
 	var failed error
 	writer.Go(func() { failed = e.store.Run(writing) })
-	err := work(ctx)
+	err := errors.Join(work(ctx), e.settle(writing))
+	stop()
+	writer.Wait()
+	return errors.Join(err, failed, e.store.Close())
+}
+
+// settle brings what the parts have only in memory to the store.
+func (e *Engine) settle(ctx context.Context) error {
+	var err error
 	if e.sandbox != nil {
-		err = errors.Join(err, e.sandbox.Flush(writing))
+		err = e.sandbox.Flush(ctx)
 	}
 	if e.vault != nil {
 		e.vault.Close()
 	}
-	stop()
-	writer.Wait()
-	return errors.Join(err, failed, e.store.Close())
+	return err
 }
 
 // newToken returns a random text for one session.

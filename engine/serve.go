@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"patchbay/engine/console"
 	"patchbay/engine/program"
 	"patchbay/engine/store"
 )
@@ -49,12 +50,14 @@ func ReadAPI(dataDir string) (base, token string, err error) {
 // listener for people and the one for vendors. ready is told the addresses and
 // the token once both listen. What was begun is brought to a safe place before
 // Serve returns.
+//
+// A rename that is asked for meanwhile ends all that is at work, and begins it
+// anew under the new names; requests that come in between wait.
 func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token string)) error {
-	return e.starting(ctx, func(ctx context.Context) error {
-		if _, err := e.catalog.Load(ctx); err != nil {
+	return e.Still(ctx, func(ctx context.Context) error {
+		if err := e.load(ctx); err != nil {
 			return err
 		}
-		e.vault.Recover(ctx, e.catalog.Set().Connections)
 		people, err := listen(ctx, e.opt.Listen)
 		if err != nil {
 			return err
@@ -73,25 +76,106 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 			return errors.Join(err, people.Close(), vendors.Close())
 		}
 		defer forget()
-		e.failures.Begin(ctx) // before anything can fail
+		e.people, e.vendors, e.asks = newDoor(), newDoor(), make(chan asking)
 		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return serveHTTP(ctx, people, e.console.Handler()) })
-		g.Go(func() error { return serveHTTP(ctx, vendors, e.vendorHandler()) })
-		g.Go(func() error { return e.catalog.Run(ctx) })
-		g.Go(func() error { return e.runner.Run(ctx) })
-		g.Go(func() error { return e.schedules.Run(ctx) })
-		g.Go(func() error { return e.polls.Run(ctx) })
-		g.Go(func() error { return e.members.Run(ctx) })
-		g.Go(func() error { return e.failures.Run(ctx) })
-		g.Go(func() error { return e.subscriptions.Run(ctx) })
-		g.Go(func() error { return e.pauses.run(ctx) })
-		g.Go(func() error { return e.keepTidy(ctx) })
-		if e.sandbox != nil {
-			g.Go(func() error { return e.playExamples(ctx) })
-		}
-		ready(people.Addr().String(), vendors.Addr().String(), e.token)
+		g.Go(func() error { return serveHTTP(ctx, people, e.people) })
+		g.Go(func() error { return serveHTTP(ctx, vendors, e.vendors) })
+		g.Go(func() error {
+			return e.sessions(ctx, func() { ready(people.Addr().String(), vendors.Addr().String(), e.token) })
+		})
 		return g.Wait()
 	})
+}
+
+// load puts the parts together and reads the workspace.
+func (e *Engine) load(ctx context.Context) error {
+	if err := e.assemble(ctx); err != nil {
+		return err
+	}
+	if _, err := e.catalog.Load(ctx); err != nil {
+		return err
+	}
+	e.vault.Recover(ctx, e.catalog.Set().Connections)
+	return nil
+}
+
+// sessions does the work until ctx ends: with parts that are put together anew
+// behind each rename.
+func (e *Engine) sessions(ctx context.Context, begun func()) error {
+	for first := true; ; first = false {
+		asked, err := e.session(ctx, first, begun)
+		if err != nil || asked == nil {
+			return err
+		}
+		done, err := e.anew(ctx, asked.request)
+		if err != nil {
+			asked.answer <- renamed{err: err}
+			return err
+		}
+		begun = func() { asked.answer <- done } // once the new names are at work
+	}
+}
+
+// session does the work until ctx ends or a rename is asked for, which it
+// returns: then nothing is under way any more.
+func (e *Engine) session(ctx context.Context, first bool, begun func()) (*asking, error) {
+	e.failures.Begin(ctx) // before anything can fail
+	g, ctx := errgroup.WithContext(ctx)
+	inner, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, work := range []func(context.Context) error{
+		e.catalog.Run, e.runner.Run, e.schedules.Run, e.polls.Run, e.members.Run, e.failures.Run, e.subscriptions.Run, e.pauses.run,
+		e.keepTidy,
+	} {
+		g.Go(func() error { return work(inner) })
+	}
+	if e.sandbox != nil && first {
+		g.Go(func() error { return e.playExamples(inner) })
+	}
+	e.people.open(ctx, e.console.Handler())
+	e.vendors.open(ctx, e.vendorHandler())
+	begun()
+	var asked *asking
+	g.Go(func() error {
+		select {
+		case <-inner.Done():
+		case a := <-e.asks:
+			asked = &a
+			e.quiet(inner)
+			stop()
+		}
+		return nil
+	})
+	return asked, g.Wait()
+}
+
+// finishTime is how long requests to services may take before a rename breaks
+// them off.
+const finishTime = 2 * time.Minute
+
+// quiet brings the runs under way to a place where they can be taken up again,
+// while events are still taken, and then lets nobody in any more. Who asked for
+// it is still inside.
+func (e *Engine) quiet(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, finishTime)
+	defer cancel()
+	e.runner.Finish(limited)
+	e.people.shut(ctx, 1)
+	e.vendors.shut(ctx, 0)
+}
+
+// anew does a rename while nothing is under way, and puts the parts together
+// again.
+func (e *Engine) anew(ctx context.Context, request console.RenameRequest) (renamed, error) {
+	if ctx.Err() != nil {
+		return renamed{err: ctx.Err()}, nil //nolint:nilerr // who asked is told; the end of ctx is the end of the work
+	}
+	if err := e.settle(ctx); err != nil {
+		return renamed{}, err
+	}
+	var done renamed
+	done.answer, done.err = e.rename(ctx, request)
+	return done, errors.Join(e.store.VoidLeases(ctx), e.load(ctx))
 }
 
 // Local serves the API to this process alone and calls use with its address

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"patchbay/engine/call"
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/sandbox"
 	"patchbay/engine/trigger"
@@ -76,7 +77,7 @@ func (e *Engine) signingSecret(ctx context.Context, conn *program.Connection) (s
 }
 
 func (e *Engine) ownSecret(conn *program.Connection) string {
-	return e.secretText("subscription " + conn.Name)
+	return e.secretText("subscription " + e.renames.Origin(journal.ConnectionName, conn.Name))
 }
 
 // signing returns the secrets with which a service signs what it was asked to

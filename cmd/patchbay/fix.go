@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"slices"
-	"strings"
 
+	"patchbay/engine"
 	"patchbay/engine/diag"
 	"patchbay/engine/edit"
 	"patchbay/engine/program"
@@ -64,10 +60,10 @@ func (a *app) fix(w *workspace, within []string, which string) ([]fixAnswer, err
 	}
 	defer root.Close() //nolint:errcheck // nothing is written by it
 	fixed := edit.Fix(w.src, program.Options{Sandbox: a.sandbox}, func(f diag.Finding) bool {
-		return (f.Fix.Safe || which == fixAll) && covers(within, f.Pos.File) && isOwn(root, f.Pos.File)
+		return (f.Fix.Safe || which == fixAll) && covers(within, f.Pos.File) && engine.IsOwn(root, f.Pos.File)
 	})
 	for _, file := range slices.Sorted(maps.Keys(fixed.Files)) {
-		if err := replaceFile(root, file, []byte(w.source(file)), fixed.Files[file]); err != nil {
+		if err := engine.ReplaceFile(root, file, []byte(w.source(file)), fixed.Files[file]); err != nil {
 			return nil, fmt.Errorf("fix %s: %w", file, err)
 		}
 	}
@@ -77,61 +73,4 @@ func (a *app) fix(w *workspace, within []string, which string) ([]fixAnswer, err
 		made = append(made, fixAnswer{c.Pos.File, c.Pos.Line, c.Pos.Column, c.Code, c.From, c.To})
 	}
 	return made, nil
-}
-
-// isOwn reports whether a file that findings speak of lies in the workspace
-// itself: the built-in connectors do not.
-func isOwn(root *os.Root, file string) bool {
-	if !strings.HasPrefix(file, "flows/") && !strings.HasPrefix(file, "connectors/") {
-		return false
-	}
-	info, err := root.Lstat(file)
-	return err == nil && info.Mode().IsRegular()
-}
-
-// replaceFile puts a new text in the place of the old one, all at once: who
-// reads the file meanwhile reads one or the other.
-func replaceFile(root *os.Root, file string, before, after []byte) error {
-	info, err := root.Lstat(file)
-	if err != nil {
-		return err
-	}
-	now, err := root.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, before) {
-		return errors.New("the file was changed meanwhile; check again")
-	}
-	// No name that anyone reads: neither a flow's nor a connector's.
-	next := path.Join(path.Dir(file), "."+path.Base(file)+".fixed")
-	if err := createNew(root, next, after, info.Mode().Perm()); err != nil {
-		return err
-	}
-	if err := root.Rename(next, file); err != nil {
-		return errors.Join(err, root.Remove(next))
-	}
-	return nil
-}
-
-// createNew writes a file to the disk, in place of one that was left behind.
-func createNew(root *os.Root, name string, data []byte, mode fs.FileMode) error {
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode) // what the umask took from it too
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, root.Remove(name))
-	}
-	return nil
 }

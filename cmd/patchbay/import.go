@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"patchbay/engine"
 	"patchbay/engine/contract"
 	"patchbay/engine/diag"
 	"patchbay/engine/program"
@@ -133,7 +134,7 @@ func (a *app) put(out string, files []contract.File, held []byte) error {
 		case held != nil && !isRecord(f.Path) && !bytes.Equal(before, held):
 			err = errors.New("it was changed meanwhile; import again")
 		default:
-			err = replaceFile(root, filepath.ToSlash(f.Path), before, f.Data)
+			err = engine.ReplaceFile(root, filepath.ToSlash(f.Path), before, f.Data)
 		}
 		if err != nil {
 			return usagef("", "write %s: %v", name, err)

@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"patchbay/engine/diag"
+	"patchbay/engine"
+	"patchbay/engine/console"
 	"patchbay/engine/edit"
 	"patchbay/engine/program"
 )
@@ -19,8 +20,11 @@ func newRename(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "rename",
 		Short:             "Give something another name, wherever it is named",
-		Long:              "Gives something another name and writes it wherever the files name it. Every other byte of them stays as it is.",
-		Example:           "  patchbay rename step weekly-report.rows lines --dry-run\n  patchbay rename step weekly-report.rows lines",
+		Long: `Gives something another name and writes it wherever the files name it. Every other byte of them stays as it is.
+What is kept under a name goes with it: history, what is known already, what waits, tokens.`,
+		Example: `  patchbay rename step weekly-report.rows lines
+  patchbay rename flow weekly-report friday-report --dry-run
+  patchbay rename connection slack slack_team`,
 		Args:              subcommand,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -28,7 +32,7 @@ func newRename(a *app) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	c.AddCommand(newRenameStep(a))
+	c.AddCommand(newRenameStep(a), newRenameFlow(a), newRenameConnection(a), newRenameConnector(a))
 	return c
 }
 
@@ -84,30 +88,11 @@ func (a *app) completeStep(_ *cobra.Command, args []string, begun string) ([]str
 	return beginning(begun, names)
 }
 
-// renameAnswer is the JSON of `rename`.
+// renameAnswer is the JSON of `rename step`.
 type renameAnswer struct {
-	Written bool          `json:"written"` // false with --dry-run
-	Changed []renamePlace `json:"changed"`
-	Left    []renamePlace `json:"left"` // texts that say the old name
-}
-
-// renamePlace is a place in a file.
-type renamePlace struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	From   string `json:"from"`
-	To     string `json:"to,omitempty"`
-}
-
-func (p renamePlace) pos() diag.Pos { return diag.Pos{File: p.File, Line: p.Line, Column: p.Column} }
-
-func renamePlaces(changes []edit.Change) []renamePlace {
-	out := []renamePlace{}
-	for _, c := range changes {
-		out = append(out, renamePlace{c.Pos.File, c.Pos.Line, c.Pos.Column, c.From, c.To})
-	}
-	return out
+	Written bool                  `json:"written"` // false with --dry-run
+	Changed []console.RenamePlace `json:"changed"`
+	Left    []console.RenamePlace `json:"left"` // texts that say the old name
 }
 
 func (a *app) renameStep(step, to string, opt renameOptions) error {
@@ -132,7 +117,7 @@ func (a *app) renameStep(step, to string, opt renameOptions) error {
 			return err
 		}
 	}
-	answer := renameAnswer{Written: !opt.dryRun, Changed: renamePlaces(renamed.Changes), Left: renamePlaces(renamed.Left)}
+	answer := renameAnswer{Written: !opt.dryRun, Changed: console.RenamePlaces(renamed.Changes), Left: console.RenamePlaces(renamed.Left)}
 	if opt.json {
 		return a.printJSON(answer)
 	}
@@ -148,10 +133,10 @@ func (a *app) writeRenamed(w *workspace, files map[string][]byte) error {
 	}
 	defer root.Close() //nolint:errcheck // nothing is written by it
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		if !isOwn(root, file) {
+		if !engine.IsOwn(root, file) {
 			return failuref("rename it in the file that it stands for", "%s is no plain file of the workspace", file)
 		}
-		if err := replaceFile(root, file, []byte(w.source(file)), files[file]); err != nil {
+		if err := engine.ReplaceFile(root, file, []byte(w.source(file)), files[file]); err != nil {
 			return fmt.Errorf("rename in %s: %w", file, err)
 		}
 	}
@@ -160,16 +145,20 @@ func (a *app) writeRenamed(w *workspace, files map[string][]byte) error {
 
 // printRenamed prints what has another name now, and where it is named.
 func (a *app) printRenamed(what, to string, r renameAnswer) {
-	for _, p := range r.Changed {
-		fmt.Fprintf(a.Stdout, "%s: %s → %s\n", p.pos(), p.From, p.To)
-	}
-	for _, p := range r.Left {
-		fmt.Fprintf(a.Stdout, "%s: %s is a text and was left: change it if it means the step\n", p.pos(), p.From)
-	}
+	a.printPlaces(r.Changed, r.Left, "the step")
 	places := count(len(r.Changed), "place")
 	if r.Written {
 		fmt.Fprintf(a.Stdout, "\n%s is named %s now, in %s\n", what, to, places)
 	} else {
 		fmt.Fprintf(a.Stdout, "\n%s would be named %s, in %s; nothing was written\n", what, to, places)
+	}
+}
+
+func (a *app) printPlaces(changed, left []console.RenamePlace, what string) {
+	for _, p := range changed {
+		fmt.Fprintf(a.Stdout, "%s: %s → %s\n", p.Pos(), p.From, p.To)
+	}
+	for _, p := range left {
+		fmt.Fprintf(a.Stdout, "%s: %s is a text and was left: change it if it means %s\n", p.Pos(), p.From, what)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"patchbay/engine/diag"
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 )
 
@@ -45,6 +46,9 @@ type Options struct {
 	Workspace, Builtin fs.FS
 	Sandbox            bool
 	Store              Store
+	// Renames are the names that were given up for others: a version of a flow
+	// that was stored before goes by the new ones.
+	Renames journal.Renames
 	// Changed is called after each swap, with the new snapshot. It may be nil.
 	// The next reload waits for it.
 	Changed func(*Live)

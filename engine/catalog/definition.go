@@ -12,6 +12,8 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"patchbay/engine/edit"
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 )
 
@@ -22,9 +24,10 @@ type (
 	definition struct {
 		Form       int                                `json:"form"`
 		Flow       string                             `json:"flow"`
-		Files      []storedFile                       `json:"files"`      // of the flow, of those it calls, and the tables
-		Connectors map[string]string                  `json:"connectors"` // id → Sum
-		Uses       map[string]map[string]program.Role `json:"uses"`       // flow → role
+		Files      []storedFile                       `json:"files"`             // of the flow, of those it calls, and the tables
+		Connectors map[string]string                  `json:"connectors"`        // id → Sum
+		Uses       map[string]map[string]program.Role `json:"uses"`              // flow → role
+		Renamed    int64                              `json:"renamed,omitempty"` // the last rename that all these names go by
 	}
 	// workspace is all that is live, stored under its content hash.
 	workspace struct {
@@ -126,8 +129,8 @@ func (c *Catalog) compile(ctx context.Context, hash string) (*program.Flow, erro
 	if err != nil || flow.Hash == hash {
 		return flow, err
 	}
-	// A later binary may hash otherwise: a version has the name it was
-	// published under for ever.
+	// A later binary may hash otherwise, and names may have been given up for
+	// others: a version has the hash it was published under for ever.
 	named := *flow
 	named.Hash = hash
 	return &named, nil
@@ -149,7 +152,12 @@ func (c *Catalog) rebuild(ctx context.Context, hash string) (*program.Flow, erro
 		}
 		src.Connectors[id], src.AsNeeded[id] = files, true
 	}
-	set := program.Build(src, program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Previous: []*program.Set{c.Set()}})
+	opt := program.Options{Pinned: true, Uses: d.Uses, Sandbox: c.opt.Sandbox, Previous: []*program.Set{c.Set()}}
+	renames := c.opt.Renames.Since(d.Renamed)
+	if err := renamed(renames, &src, &opt); err != nil {
+		return nil, err
+	}
+	set := program.Build(src, opt)
 	flow, ok := set.Flows[d.Flow]
 	if !ok {
 		if err := set.Findings.Err(); err != nil {
@@ -157,7 +165,34 @@ func (c *Catalog) rebuild(ctx context.Context, hash string) (*program.Flow, erro
 		}
 		return nil, fmt.Errorf("the definition %s holds no flow %q", hash, d.Flow)
 	}
+	if now := renames.Now(journal.FlowName, d.Flow); now != d.Flow {
+		named := *flow
+		named.ID = now
+		return &named, nil
+	}
 	return flow, nil
+}
+
+// renamed brings what a version was stored with to the names of now, but for
+// those of flows: they are part of nothing that is asked of others.
+func renamed(renames journal.Renames, src *program.Sources, opt *program.Options) error {
+	for _, r := range renames {
+		switch {
+		case r.Kind == journal.ConnectionName:
+			for _, roles := range opt.Uses {
+				for role, use := range roles {
+					use.Connection = journal.Renames{r}.Now(r.Kind, use.Connection)
+					roles[role] = use
+				}
+			}
+		case r.Kind == journal.ConnectorName && src.Connectors[r.From] != nil:
+			var err error
+			if *src, opt.Uses, err = edit.RenameConnectorIn(*src, *opt, r.From, r.To); err != nil {
+				return fmt.Errorf("give the connector %s its name %s: %w", r.From, r.To, err)
+			}
+		}
+	}
+	return nil
 }
 
 // storedConnection returns a connection as it was checked with the connector
@@ -196,7 +231,7 @@ func (c *Catalog) publish(ctx context.Context, d *draft, next *Live) error {
 		if c.stored.published[id] == flow.Hash || d.kept[id] {
 			continue
 		}
-		if err := c.save(ctx, flow.Hash, define(flow, next), id); err != nil {
+		if err := c.save(ctx, flow.Hash, c.define(flow, next), id); err != nil {
 			return fmt.Errorf("publish %s: %w", id, err)
 		}
 	}
@@ -217,8 +252,8 @@ func (c *Catalog) publish(ctx context.Context, d *draft, next *Live) error {
 
 // define returns the stored form of a flow that was built from the good text
 // of next.
-func define(flow *program.Flow, next *Live) definition {
-	d := definition{Form: form, Flow: flow.ID, Connectors: map[string]string{}, Uses: map[string]map[string]program.Role{}}
+func (c *Catalog) define(flow *program.Flow, next *Live) definition {
+	d := definition{Form: form, Flow: flow.ID, Renamed: c.opt.Renames.Last(), Connectors: map[string]string{}, Uses: map[string]map[string]program.Role{}}
 	for _, f := range allCalled(flow, nil) {
 		roles := map[string]program.Role{}
 		for role, use := range f.Uses {

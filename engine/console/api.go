@@ -39,6 +39,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("POST /api/v1/sandbox/send", c.send)
 	api.HandleFunc("POST /api/v1/backup", c.backup)
 	api.HandleFunc("POST /api/v1/doctor", c.doctor)
+	api.HandleFunc("POST /api/v1/rename", c.rename)
 	api.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) { notHere(api, w, r) })
 }
 

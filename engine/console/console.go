@@ -54,6 +54,9 @@ type Options struct {
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
 	// Backup hands over a copy of the database, with the key where that is wanted.
 	Backup func(ctx context.Context, withKey bool, take func(copied io.Reader, size int64) error) error
+	// Rename gives something another name; its error is an *edit.RefusedError
+	// where that cannot be done.
+	Rename func(ctx context.Context, request RenameRequest) (RenameAnswer, error)
 	// Examine says how the data folder stands.
 	Examine func(ctx context.Context, fix bool) (Health, error)
 	// SendEvent delivers a played event to its webhook; nil outside a sandbox.

@@ -113,8 +113,10 @@ type Runner struct {
 	opt   Options
 	slots chan struct{}
 	freed chan struct{}
-	// stopping is closed when no further step may begin.
-	stopping chan struct{}
+	// stopping is closed when no further step may begin, over when none is
+	// under way any more.
+	stopping, over chan struct{}
+	stop           func() // closes stopping
 
 	mu       sync.Mutex
 	live     map[int64]int64 // run → epoch
@@ -126,44 +128,71 @@ func New(opt Options) *Runner {
 	if opt.Workers == 0 {
 		opt.Workers = 256
 	}
-	return &Runner{
+	r := &Runner{
 		opt: opt, live: map[int64]int64{},
-		slots: make(chan struct{}, opt.Workers), freed: make(chan struct{}, 1), stopping: make(chan struct{}),
+		slots: make(chan struct{}, opt.Workers), freed: make(chan struct{}, 1),
+		stopping: make(chan struct{}), over: make(chan struct{}),
+	}
+	r.stop = sync.OnceFunc(func() { close(r.stopping) })
+	return r
+}
+
+// Finish lets no further step begin and returns when none is under way, however
+// long their requests take, or when ctx ends. Run is called before.
+func (r *Runner) Finish(ctx context.Context) {
+	r.stop()
+	select {
+	case <-r.over:
+	case <-ctx.Done():
 	}
 }
 
-// Run claims and executes runs until ctx ends, and returns when all it began
-// have come to a place where they can be taken up again: requests that are
-// under way get some seconds to be answered.
+// Run claims and executes runs until ctx ends or Finish is called, and returns
+// when all it began have come to a place where they can be taken up again:
+// requests that are under way when ctx ends get some seconds to be answered.
 func (r *Runner) Run(ctx context.Context) error {
 	hard, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	var workers sync.WaitGroup
+	defer close(r.over)
+	beating, endBeat := context.WithCancel(ctx)
+	var beat, workers sync.WaitGroup
+	defer beat.Wait()
+	defer endBeat()
 	defer workers.Wait()
 	context.AfterFunc(ctx, func() {
-		close(r.stopping)
+		r.stop()
 		time.AfterFunc(grace, cutOff)
 	})
-	workers.Go(func() { r.keepLeases(ctx) })
+	beat.Go(func() { r.keepLeases(beating) })
 	for {
 		claimed, err := r.claim(ctx, hard, &workers)
 		if err != nil && ctx.Err() == nil {
 			r.opt.Logger.Error("claim runs", "error", err)
 		}
-		if claimed && err == nil {
+		if claimed && err == nil && !r.isStopping() {
 			continue
 		}
 		timer := time.NewTimer(r.pause(ctx, err))
 		select {
 		case <-ctx.Done():
+		case <-r.stopping:
 		case <-r.opt.Notify:
 		case <-r.freed:
 		case <-timer.C:
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || r.isStopping() {
 			return nil
 		}
+	}
+}
+
+func (r *Runner) isStopping() bool {
+	select {
+	case <-r.stopping:
+		return true
+	default:
+		return false
 	}
 }
 

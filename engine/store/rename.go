@@ -68,6 +68,21 @@ func (s *Store) Renames(ctx context.Context) (journal.Renames, error) {
 	return all, wrap(err, "list renames")
 }
 
+// Exists reports whether the folder has a database.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, databaseFile))
+	return err == nil
+}
+
+// Free returns a [*LockedError] while a process has the data folder.
+func Free(dir string) error {
+	lock, err := takeLock(dir)
+	if err != nil {
+		return err
+	}
+	return lock.Close()
+}
+
 // PostRename tells the data folder dir, which has the same files and is not in
 // use, of a rename. Its next owner takes it in before anything else.
 func PostRename(dir string, r Rename) error {

@@ -283,6 +283,20 @@ func (s *Store) takeOver(t *tx, world string) error {
 	if err := t.loadLastRun(); err != nil {
 		return err
 	}
+	return t.voidLeases()
+}
+
+// VoidLeases lets the runs under way be claimed again: whoever worked on them
+// has ended.
+func (s *Store) VoidLeases(ctx context.Context) error {
+	err := s.perform(ctx, func(t *tx) error {
+		t.claimable = true
+		return t.voidLeases()
+	})
+	return wrap(err, "void the leases")
+}
+
+func (t *tx) voidLeases() error {
 	return t.exec(`update run set wake = 0 where status = 'running'`)
 }
 

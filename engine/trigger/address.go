@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 )
 
@@ -38,7 +39,7 @@ func (h *Hooks) Addresses(publicURL string) []Address {
 		connections := connectionsOf(set, id)
 		if routesByBody(set.Connectors[id]) && len(connections) > 0 {
 			shared = append(shared, Address{
-				URL: root + url.PathEscape(id), Connector: id, Triggers: triggersOf(set, connections...),
+				URL: root + url.PathEscape(h.opt.sharedPath(set, id)), Connector: id, Triggers: triggersOf(set, connections...),
 			})
 		}
 	}
@@ -46,7 +47,7 @@ func (h *Hooks) Addresses(publicURL string) []Address {
 		c := set.Connections[name]
 		if hasOwnAddress(c) {
 			own = append(own, Address{
-				URL:       root + escaped(name) + "/" + h.opt.Address(name),
+				URL:       root + h.opt.ownPath(name, h.opt.Address),
 				Connector: c.Connector.ID, Connection: name, Triggers: triggersOf(set, c),
 			})
 		}
@@ -56,7 +57,7 @@ func (h *Hooks) Addresses(publicURL string) []Address {
 		for _, t := range flow.Triggers {
 			if t.Webhook != nil {
 				all = append(all, Address{
-					URL:      root + "flow/" + escaped(flow.ID) + "/" + h.opt.Address(nameOf(flow, t)),
+					URL:      root + "flow/" + escaped(h.opt.Renames.Origin(journal.FlowName, flow.ID)) + "/" + h.opt.Address(h.opt.nameOf(flow, t)),
 					Triggers: []string{flow.ID + "/" + t.ID},
 				})
 			}
@@ -65,9 +66,38 @@ func (h *Hooks) Addresses(publicURL string) []Address {
 	return all
 }
 
-// nameOf returns the name that the random part of a flow's webhook belongs to.
-func nameOf(flow *program.Flow, t *program.FlowTrigger) string {
-	return "flow/" + flow.ID + "/" + t.ID
+// nameOf returns the name that the random part of a flow's webhook belongs to:
+// it stays when the flow gets another one.
+func (in Intake) nameOf(flow *program.Flow, t *program.FlowTrigger) string {
+	return "flow/" + in.Renames.Origin(journal.FlowName, flow.ID) + "/" + t.ID
+}
+
+// ownPath returns where the events of a connection come, behind the prefix: it
+// stays when the connection gets another name.
+func (in Intake) ownPath(name string, random func(name string) string) string {
+	origin := in.Renames.Origin(journal.ConnectionName, name)
+	return escaped(origin) + "/" + random(origin)
+}
+
+// called returns the name of what has the origin that stands in an address, ""
+// for nothing.
+func (in Intake) called(kind journal.NameKind, origin string) string {
+	for _, name := range []string{origin, in.Renames.Called(kind, origin)} {
+		if in.Renames.Origin(kind, name) == origin {
+			return name
+		}
+	}
+	return ""
+}
+
+// sharedPath returns where all events of a vendor come, behind the prefix: it
+// stays when the connector gets another name, unless there is another of that.
+func (in Intake) sharedPath(set *program.Set, id string) string {
+	origin := in.Renames.Origin(journal.ConnectorName, id)
+	if set.Connectors[origin] != nil || strings.Contains(origin, ".") {
+		return id
+	}
+	return origin
 }
 
 func escaped(name string) string {
@@ -101,21 +131,28 @@ func (h *Hooks) find(set *program.Set, path string) *target {
 	}
 	name, random, secret := cutLast(strings.TrimSuffix(rest, "/"))
 	if !secret {
-		return findConnector(set, name)
+		if t := findConnector(set, name); t != nil {
+			return t
+		}
+		t := findConnector(set, h.opt.Renames.Called(journal.ConnectorName, name))
+		if t != nil {
+			t.shown = prefix + name
+		}
+		return t
 	}
-	if c := set.Connections[name]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
+	if c := set.Connections[h.opt.called(journal.ConnectionName, name)]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
 		return &target{
 			shown: shownPath(path), connector: c.Connector.ID, hooks: c.Connector.Webhooks,
 			connections: []*program.Connection{c}, own: ownWay(set, c.Connector.ID),
 		}
 	}
 	id, ok := strings.CutPrefix(name, "flow/")
-	flow := set.Flows[id]
+	flow := set.Flows[h.opt.called(journal.FlowName, id)]
 	if !ok || flow == nil {
 		return nil
 	}
 	for _, t := range flow.Triggers {
-		if t.Webhook != nil && same(random, h.opt.Address(nameOf(flow, t))) {
+		if t.Webhook != nil && same(random, h.opt.Address(h.opt.nameOf(flow, t))) {
 			return &target{shown: shownPath(path), flow: flow, trigger: t}
 		}
 	}

@@ -71,7 +71,10 @@ type Intake struct {
 	// Fields returns the fields of a connection that are no secrets, those
 	// that a sign-in filled among them; nil means those of its file.
 	Fields func(ctx context.Context, conn *program.Connection) map[string]any
-	Logger *slog.Logger // nil for none
+	// Renames are the names that were given up for others: an address stays
+	// what it was.
+	Renames journal.Renames
+	Logger  *slog.Logger // nil for none
 }
 
 // Awaited is an event that a step waits for.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 )
 
@@ -132,6 +133,8 @@ type kept struct {
 	ID         string    `json:"id"`
 	Secret     string    `json:"secret,omitempty"` // that the service chose
 	At         time.Time `json:"at"`
+	// Renamed is the last rename that Connection goes by.
+	Renamed int64 `json:"renamed,omitempty"`
 }
 
 func (k *kept) slot() slot { return slot{k.Connection, k.Event} }
@@ -260,6 +263,7 @@ func (s *Subscriptions) load(ctx context.Context) error {
 		if err := json.Unmarshal(data, k); err != nil {
 			return err
 		}
+		k.Connection = s.opt.Renames.Since(k.Renamed).Now(journal.ConnectionName, k.Connection)
 		found[name] = k
 	}
 	s.mu.Lock()
@@ -271,6 +275,7 @@ func (s *Subscriptions) load(ctx context.Context) error {
 // save puts what is known of a subscription on disk, also while the engine
 // stops.
 func (s *Subscriptions) save(ctx context.Context, k kept) error {
+	k.Renamed = s.opt.Renames.Last()
 	data, err := json.Marshal(k)
 	if err != nil {
 		return err

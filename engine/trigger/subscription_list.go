@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"patchbay/engine/expr"
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -163,7 +164,7 @@ func (s *Subscriptions) settle(ctx context.Context, a *account, mine []*kept, fo
 // connection does, with the random part of a data folder that is lost.
 func (s *Subscriptions) ours(a *account, mine []*kept, address string) bool {
 	root := strings.TrimSuffix(s.opt.PublicURL(), "/")
-	return root != "" && strings.HasPrefix(address, root+prefix+escaped(a.conn.Name)+"/") ||
+	return root != "" && strings.HasPrefix(address, root+prefix+escaped(s.opt.Renames.Origin(journal.ConnectionName, a.conn.Name))+"/") ||
 		slices.ContainsFunc(mine, func(k *kept) bool { return k.Address == address }) ||
 		slices.ContainsFunc(s.orphans(a), func(k *kept) bool { return k.Address == address })
 }

@@ -110,7 +110,7 @@ func slotOf(sub *program.Subscribe, connection, event string) slot {
 func (s *Subscriptions) fill(ctx context.Context, w *wish, sub *program.Subscribe) {
 	vendor := w.conn.Connector.Name
 	root := s.opt.PublicURL()
-	path := prefix + escaped(w.connection) + "/" + s.opt.Address(w.connection)
+	path := prefix + s.opt.ownPath(w.connection, s.opt.Address)
 	switch {
 	case !sub.By(w.conn):
 		w.barred = fmt.Sprintf("%s takes subscriptions only from connections with auth: %s", vendor, strings.Join(sub.Ways, " or "))

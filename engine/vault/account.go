@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -70,7 +71,7 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 		return nil, nil //nolint:nilnil // no token is no error
 	}
 	bound := bindingOf(conn)
-	plain, err := v.box.open(kindToken, name, bound, data)
+	plain, err := v.openToken(ctx, name, bound, data)
 	var t *token
 	if err == nil {
 		t, err = decodeToken(plain)
@@ -87,6 +88,30 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 			name, describe(other.was, bound), describe(bound, other.was), toConnect(name))
 	}
 	return nil, lacking(conn, "the sign-in of connection %q cannot be opened (%v): %s", name, err, toConnect(name))
+}
+
+// openToken opens what is kept under the name of a connection. What was sealed
+// when it, or its connector, had another one is sealed anew.
+func (v *Vault) openToken(ctx context.Context, name string, bound binding, data []byte) ([]byte, error) {
+	plain, err := v.box.open(kindToken, name, bound, data)
+	if err == nil {
+		return plain, nil
+	}
+	names := append([]string{name}, v.names.Before(journal.ConnectionName, name)...)
+	connectors := append([]string{bound.connector}, v.names.Before(journal.ConnectorName, bound.connector)...)
+	for _, was := range names {
+		for _, connector := range connectors {
+			plain, other := v.box.open(kindToken, was, binding{connector, bound.host}, data)
+			if other != nil {
+				continue
+			}
+			if err := v.store.PutSealed(ctx, kindToken, name, v.box.seal(kindToken, name, bound, plain)); err != nil {
+				v.log.Warn("token not sealed anew", "connection", name, "error", err) // the next one to read it tries again
+			}
+			return plain, nil
+		}
+	}
+	return nil, err
 }
 
 // describe names what distinguishes a binding from another.

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -33,6 +34,8 @@ type signIn struct {
 	Verifier    string    `json:"verifier,omitempty"`
 	Scopes      []string  `json:"scopes,omitempty"`
 	Until       time.Time `json:"until"`
+	// Renamed is the last rename that the names in it go by.
+	Renamed int64 `json:"renamed,omitempty"`
 }
 
 // Start begins a sign-in and returns the address to open in a browser. The
@@ -51,6 +54,7 @@ func (v *Vault) Start(ctx context.Context, conn *program.Connection, redirectURI
 	s := signIn{
 		Endpoint: e, Connector: bound.connector, Host: bound.host, RedirectURI: redirectURI,
 		Scopes: slices.Clone(conn.Auth.Scopes), Until: time.Now().Add(signInTime),
+		Renamed: v.names.Last(),
 	}
 	if conn.Auth.ScopesAuto {
 		for _, scope := range scopes {
@@ -155,6 +159,9 @@ func (v *Vault) readSignIn(ctx context.Context, name string) (*signIn, error) {
 	if err := json.Unmarshal(plain, s); err != nil {
 		return nil, fmt.Errorf("decode sign-in: %w", err)
 	}
+	since := v.names.Since(s.Renamed)
+	s.Endpoint.Connection = since.Now(journal.ConnectionName, s.Endpoint.Connection)
+	s.Connector = since.Now(journal.ConnectorName, s.Connector)
 	return s, nil
 }
 

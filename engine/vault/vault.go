@@ -36,6 +36,7 @@ import (
 	"sync"
 	"time"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 )
@@ -83,6 +84,9 @@ type Options struct {
 	// Changed is told when a connection may have begun to work, or stopped. It
 	// must not wait. It may be nil.
 	Changed func()
+	// Renames are the names that were given up for others: what was sealed
+	// under one of them is sealed anew when it is read.
+	Renames journal.Renames
 	// HTTP carries the requests for tokens, nil for the usual transport.
 	HTTP http.RoundTripper
 	// Logger may be nil.
@@ -99,6 +103,7 @@ type Vault struct {
 	mint   func(ctx context.Context, conn *program.Connection) (Minted, error)
 	try    func(ctx context.Context, conn *program.Connection) error
 	tell   func()
+	names  journal.Renames
 	log    *slog.Logger
 
 	signIns sync.Mutex     // held while a sign-in is looked up and removed, so that each serves once
@@ -129,6 +134,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 		mint:     o.Mint,
 		try:      o.Try,
 		tell:     o.Changed,
+		names:    o.Renames,
 		log:      o.Logger,
 		accounts: map[string]*account{},
 		secrets:  map[string]value.Secret{},
