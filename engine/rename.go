@@ -74,6 +74,9 @@ func (e *Engine) askRename(ctx context.Context, request console.RenameRequest) (
 	return done.answer, done.err
 }
 
+// errBegun says that the store goes by the new name, and the files do not yet.
+var errBegun = errors.New("the rename is not done yet, and goes on with the next start of patchbay")
+
 // renamePlan is a rename that may be done.
 type renamePlan struct {
 	answer console.RenameAnswer
@@ -229,7 +232,7 @@ func (e *Engine) rename(ctx context.Context, request console.RenameRequest) (con
 		return console.RenameAnswer{}, err
 	}
 	if err := e.finishRename(r.Work); err != nil {
-		return console.RenameAnswer{}, fmt.Errorf("the rename was begun, and the next start goes on with it: %w", err)
+		return console.RenameAnswer{}, fmt.Errorf("%w: %w", errBegun, err)
 	}
 	e.log.Info("renamed", "kind", request.Kind, "from", request.From, "to", request.To)
 	return p.answer, e.store.Renamed(ctx, r.Key)

@@ -174,7 +174,9 @@ func (e *Engine) anew(ctx context.Context, request console.RenameRequest) (renam
 		return renamed{}, err
 	}
 	var done renamed
-	done.answer, done.err = e.rename(ctx, request)
+	if done.answer, done.err = e.rename(ctx, request); errors.Is(done.err, errBegun) {
+		return renamed{}, done.err // nothing may go on in between
+	}
 	return done, errors.Join(e.store.VoidLeases(ctx), e.load(ctx))
 }
 
