@@ -79,15 +79,12 @@ func (in Intake) ownPath(name string, random func(name string) string) string {
 	return escaped(origin) + "/" + random(origin)
 }
 
-// called returns the name of what has the origin that stands in an address, ""
-// for nothing.
-func (in Intake) called(kind journal.NameKind, origin string) string {
-	for _, name := range []string{origin, in.Renames.Called(kind, origin)} {
-		if in.Renames.Origin(kind, name) == origin {
-			return name
-		}
-	}
-	return ""
+// called returns the names of what may have the origin that stands in an
+// address: one, but for a name that looks like an origin.
+func (in Intake) called(kind journal.NameKind, origin string) []string {
+	return slices.DeleteFunc([]string{in.Renames.Called(kind, origin), origin}, func(name string) bool {
+		return in.Renames.Origin(kind, name) != origin
+	})
 }
 
 // sharedPath returns where all events of a vendor come, behind the prefix: it
@@ -140,20 +137,35 @@ func (h *Hooks) find(set *program.Set, path string) *target {
 		}
 		return t
 	}
-	if c := set.Connections[h.opt.called(journal.ConnectionName, name)]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
-		return &target{
-			shown: shownPath(path), connector: c.Connector.ID, hooks: c.Connector.Webhooks,
-			connections: []*program.Connection{c}, own: ownWay(set, c.Connector.ID),
+	for _, connection := range h.opt.called(journal.ConnectionName, name) {
+		if c := set.Connections[connection]; hasOwnAddress(c) && same(random, h.opt.Address(name)) {
+			return &target{
+				shown: shownPath(path), connector: c.Connector.ID, hooks: c.Connector.Webhooks,
+				connections: []*program.Connection{c}, own: ownWay(set, c.Connector.ID),
+			}
 		}
 	}
 	id, ok := strings.CutPrefix(name, "flow/")
-	flow := set.Flows[h.opt.called(journal.FlowName, id)]
-	if !ok || flow == nil {
+	if !ok {
+		return nil
+	}
+	for _, id := range h.opt.called(journal.FlowName, id) {
+		if t := h.findInbound(set.Flows[id], random); t != nil {
+			return &target{shown: shownPath(path), flow: set.Flows[id], trigger: t}
+		}
+	}
+	return nil
+}
+
+// findInbound returns the webhook of a flow that has the address, nil if none
+// has.
+func (h *Hooks) findInbound(flow *program.Flow, random string) *program.FlowTrigger {
+	if flow == nil {
 		return nil
 	}
 	for _, t := range flow.Triggers {
 		if t.Webhook != nil && same(random, h.opt.Address(h.opt.nameOf(flow, t))) {
-			return &target{shown: shownPath(path), flow: flow, trigger: t}
+			return t
 		}
 	}
 	return nil
