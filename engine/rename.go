@@ -129,6 +129,7 @@ func (e *Engine) planRename(ctx context.Context, request console.RenameRequest) 
 	texts := map[string][]byte{}
 	p.answer.Written = !request.DryRun
 	p.answer.Address = addressStays(done.Set, kind, request.To)
+	p.answer.Others = append(p.answer.Others, e.otherFolders()...)
 	for _, files := range append(slices.Collect(maps.Values(src.Connectors)), src.Flows) {
 		for _, f := range files {
 			texts[f.Path] = f.Data
@@ -179,7 +180,7 @@ func (e *Engine) mayWrite(p *renamePlan) error {
 			return &edit.RefusedError{Reason: m.To + " is there already", Hint: "choose another name"}
 		}
 	}
-	for _, other := range e.otherFolders() {
+	for _, other := range p.answer.Others {
 		if err := store.Free(filepath.Join(e.opt.Dir, other)); err != nil {
 			return inUse(other)
 		}
@@ -257,6 +258,21 @@ func (e *Engine) finishRename(text string) error {
 	if err := e.tellOthers(work); err != nil {
 		return err
 	}
+	if err := e.renameFiles(root, work); err != nil {
+		return err
+	}
+	// Whoever is told from now on has nothing to do about files: they may say
+	// something else by then.
+	work.Files, work.Moves = nil, nil
+	err = e.tellOthers(work)
+	if _, locked := errors.AsType[*store.LockedError](err); locked {
+		return nil // it has been taken in meanwhile
+	}
+	return err
+}
+
+// renameFiles writes the files and moves them.
+func (e *Engine) renameFiles(root *os.Root, work renameWork) error {
 	for _, f := range work.Files {
 		if err := e.renameIn(root, f); err != nil {
 			return fmt.Errorf("rename in %s: %w", f.Path, err)
@@ -289,12 +305,14 @@ func (w renameWork) concerns(root *os.Root) bool {
 func (e *Engine) tellOthers(work renameWork) error {
 	others := work.Others
 	work.Others = nil
-	text, err := json.Marshal(work)
-	if err != nil {
-		return err
-	}
 	r := work.Rename
-	r.Work = string(text)
+	if len(work.Files)+len(work.Moves) > 0 {
+		text, err := json.Marshal(work)
+		if err != nil {
+			return err
+		}
+		r.Work = string(text)
+	}
 	for _, other := range others {
 		dir := filepath.Join(e.opt.Dir, filepath.FromSlash(other))
 		if !store.Exists(dir) {

@@ -161,6 +161,9 @@ func (a *app) printRenamedName(request console.RenameRequest, r console.RenameAn
 	if r.State.Joined > 0 {
 		fmt.Fprintf(a.Stdout, "in its history: %s of an earlier %s of that name\n", count(r.State.Joined, "run"), request.Kind)
 	}
+	for _, other := range r.Others {
+		fmt.Fprintf(a.Stdout, "the data in %s follows when it is used next\n", other)
+	}
 	if r.Address {
 		fmt.Fprintln(a.Stdout, "its address for webhooks stays as it is")
 	}

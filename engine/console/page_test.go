@@ -43,6 +43,7 @@ func TestPages(t *testing.T) {
 			"broken not live", "rings Who the bell rang for. 1 row",
 		}, []string{
 			`<button type="button" data-post="/api/v1/flows/tidy/runs" data-trigger="on_demand">Run now</button>`,
+			`<button type="button" data-post="/api/v1/rename" data-rename="flow" data-named="tidy">Rename</button>`,
 			`<noscript><meta http-equiv="refresh" content="5"></noscript>`, `<main data-live>`,
 			`href="/runs?flow=greet&amp;status=failed"`,
 		}},
@@ -56,7 +57,7 @@ func TestPages(t *testing.T) {
 			"Run 4 greet failed Retry what failed Retry from the start step ring", "failed ring nobody is not at home invalid", "failed step ring: nobody is not at home /",
 		}, []string{`data-post="/api/v1/runs/4/retry" data-from="failed" data-with="original" data-sure="Retry what failed? step ring: again"`}},
 		{"/runs/99", 404, []string{"There is no run &#34;99&#34;."}, nil},
-		{"/connections", 200, []string{"Connections", "bell"}, nil},
+		{"/connections", 200, []string{"Connections", "bell"}, []string{`data-rename="connection" data-named="bell"`}},
 		{"/connections/bell", 404, []string{"There is no connection &#34;bell&#34; that serves many accounts."}, nil},
 		{"/tables/rings", 200, []string{"rings 1 row id for r2 &lt;b&gt;Bo&lt;/b&gt;"}, nil},
 		{"/tables/rinks", 404, []string{"There is no table &#34;rinks&#34;.", "did you mean &#34;rings&#34;?"}, nil},

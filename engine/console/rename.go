@@ -31,6 +31,9 @@ type RenameAnswer struct {
 	State   store.RenameCount `json:"state"`
 	// Address is true if services deliver to an address of it, which stays.
 	Address bool `json:"address"`
+	// Others are further data folders of the workspace: each follows when it is
+	// used next.
+	Others []string `json:"others"`
 }
 
 // RenamePlace is a place in a file.
@@ -62,7 +65,7 @@ func RenamePlaces(changes []edit.Change) []RenamePlace {
 
 // NewRenameAnswer returns what the API tells of a rename.
 func NewRenameAnswer(r edit.Renamed, state store.RenameCount) RenameAnswer {
-	a := RenameAnswer{Changed: RenamePlaces(r.Changes), Moved: []RenameMove{}, Left: RenamePlaces(r.Left), State: state}
+	a := RenameAnswer{Changed: RenamePlaces(r.Changes), Moved: []RenameMove{}, Left: RenamePlaces(r.Left), State: state, Others: []string{}}
 	for _, m := range r.Moves {
 		a.Moved = append(a.Moved, RenameMove(m))
 	}

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"patchbay/engine"
 	"patchbay/engine/console"
+	"patchbay/engine/edit"
 	"patchbay/engine/journal"
 )
 
@@ -150,6 +153,16 @@ func TestRenameFollows(t *testing.T) {
 			t.Fatalf("rename %+v: %d, %+v", r, code, told)
 		}
 	}
+	for r, want := range map[console.RenameRequest]console.Error{
+		{Kind: "flows", From: "look", To: "see"}:                 {Error: `kind cannot be "flows"`, Hint: `did you mean "flow"?`},
+		{Kind: "flow", From: "loook", To: "see"}:                 {Error: `there is no flow "loook"`, Hint: `did you mean "look"?`},
+		{Kind: "flow", From: "look", To: "linger", DryRun: true}: {Error: `there is a flow "linger" already`, Hint: "choose another name"},
+	} {
+		var got console.Error
+		if code := c.api(http.MethodPost, "/rename", r, &got); code != http.StatusUnprocessableEntity || got != want {
+			t.Errorf("rename %+v = %d, %+v, want %+v", r, code, got, want)
+		}
+	}
 	if got := c.hook("hall"); got != address {
 		t.Errorf("the address of the connection = %s, want %s", got, address)
 	}
@@ -200,5 +213,52 @@ func TestRenameFollows(t *testing.T) {
 	c.stop()
 	if _, err := os.Stat(dir + "/connectors/rack/connector.yaml"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRenameOfTwoFolders: the data folder for runs and the one of the sandbox
+// belong to the same files. What is renamed in one follows in the other, and
+// cannot be while that is in use.
+func TestRenameOfTwoFolders(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "flows/hello.yaml", "flow: 1\ntriggers: [{ on_demand: {} }]\nsteps: [{ stop: Hello. }]\n")
+	played := options(dir, t.Output())
+	played.Sandbox = true
+	c := serve(t, played)
+	c.atRest(c.start("hello"))
+	rename := func(from, to string) error {
+		t.Helper()
+		e, err := engine.Open(t.Context(), options(dir, t.Output()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.Rename(t.Context(), console.RenameRequest{Kind: "flow", From: from, To: to})
+		return err
+	}
+	var refused *edit.RefusedError
+	const want = "the data folder .patchbay/sandbox of the same workspace is in use by another patchbay, and would keep the old name"
+	if err := rename("hello", "hi"); !errors.As(err, &refused) || refused.Reason != want {
+		t.Errorf("Rename while the sandbox is in use = %v, want %s", err, want)
+	}
+	c.stop()
+	for _, to := range []string{"hi", "hello", "hey"} {
+		if err := rename(map[string]string{"hi": "hello", "hello": "hi", "hey": "hello"}[to], to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Whatever the files say by now is not changed once more.
+	if err := os.Rename(dir+"/flows/hey.yaml", dir+"/flows/hello.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	c = serve(t, played)
+	var runs []console.Run
+	c.api(http.MethodGet, "/runs", nil, &runs)
+	if len(runs) != 1 || runs[0].Flow != "hey" {
+		t.Errorf("runs = %+v, want one of hey", runs)
+	}
+	var flows []console.Flow
+	c.api(http.MethodGet, "/flows", nil, &flows)
+	if len(flows) != 1 || flows[0].ID != "hello" {
+		t.Errorf("flows = %+v, want hello", flows)
 	}
 }

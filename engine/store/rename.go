@@ -24,7 +24,7 @@ type Rename struct {
 	journal.Rename
 
 	Key  string `json:"key"`  // of this rename, in all data folders that follow it
-	Work string `json:"work"` // what is to be done about files
+	Work string `json:"work"` // what is to be done about files, "" for nothing
 }
 
 // RenameCount is how much state has a name.
@@ -162,7 +162,7 @@ func (t *tx) rename(r Rename) error {
 		return fmt.Errorf("there is no kind of name %q", r.Kind)
 	}
 	n, err := t.change(`insert into rename (key, kind, before, after, at, work) values (?, ?, ?, ?, ?, ?) on conflict do nothing`,
-		r.Key, string(r.Kind), r.From, r.To, nanos(r.At), r.Work)
+		r.Key, string(r.Kind), r.From, r.To, nanos(r.At), sql.NullString{String: r.Work, Valid: r.Work != ""})
 	if err != nil || n == 0 {
 		return err
 	}

@@ -113,10 +113,13 @@ async function turn() {
 }
 
 async function press(button) {
-  const { post, sure, trigger, connection, path, happened, from } = button.dataset;
+  const { post, sure, trigger, connection, path, happened, from, rename, named } = button.dataset;
   if (sure && !confirm(sure)) return;
+  const to = rename && prompt("Another name for the " + rename + " " + named, named);
+  if (rename && (!to || to === named)) return;
   button.disabled = true;
   const body = {};
+  if (rename) Object.assign(body, { kind: rename, from: named, to });
   if (trigger) body.trigger = trigger;
   if (connection) body.connection = connection;
   if (path) body.path = path;
@@ -131,6 +134,7 @@ async function press(button) {
     const said = await res.json();
     if (!res.ok) say(said.error + (said.hint ? ". " + said.hint : ""), true);
     else if (trigger) say(started(said.run));
+    else if (rename) say("The " + rename + " " + named + " is named " + to + " now.");
   } catch {
     say("Patchbay does not answer.", true);
   }
