@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/trigger"
 	"patchbay/engine/value"
@@ -76,6 +77,8 @@ type desk struct {
 	way  *strings.Replacer
 	log  *bytes.Buffer
 	subs *trigger.Subscriptions
+	// renames are what the next start knows of.
+	renames journal.Renames
 
 	box    sync.Mutex // guards what follows
 	public string     // address
@@ -123,7 +126,7 @@ func (d *desk) live(flows map[string]string) {
 // returned function is called.
 func (d *desk) start() (stop func()) {
 	d.subs = trigger.NewSubscriptions(trigger.SubscriptionOptions{
-		Intake: trigger.Intake{Live: d.set.Load, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{
+		Intake: trigger.Intake{Live: d.set.Load, Renames: d.renames, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}
@@ -317,6 +320,39 @@ func TestSubscriptionsFollowFlows(t *testing.T) {
 		d.wantCalls("stopped")
 		defer d.start()()
 		d.wantCalls("started again", "list_subs")
+	})
+}
+
+// TestSubscriptionIsRenamed: a connection that gets another name keeps its
+// subscriptions, and one that gets its old name has its own.
+func TestSubscriptionIsRenamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, perEvent, map[string]string{"flows/a.yaml": opened})
+		stop := d.start()
+		d.wantCalls("start", "list_subs", makeOpened)
+		stop()
+
+		account := strings.TrimPrefix(deskAccount, "connections: 1\n")
+		renamed := map[string]string{
+			"flows/connections.yaml": "connections: 1\n" + strings.Replace(account, "desk:", "office:", 1),
+			"flows/a.yaml":           flowFile("trigger: desk.opened", "use: { desk: office }\n"),
+		}
+		d.renames = journal.Renames{{ID: 1, Kind: journal.ConnectionName, From: "desk", To: "office"}}
+		d.set.Store(d.build(renamed))
+		stop = d.start()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		d.wantCalls("renamed", "list_subs")
+		d.wantStatus("renamed", "office ticket.opened subscribed for a/opened")
+
+		renamed["flows/connections.yaml"] += account
+		renamed["flows/b.yaml"] = flowFile("trigger: desk.opened", "use: { desk: desk }\n")
+		d.live(renamed)
+		d.wantCalls("a new one of the old name", "list_subs", "make_sub [ticket.opened] https://hooks.example.com/hooks/desk.2/r4nd0m-desk.2")
+		stop()
+		defer d.start()()
+		d.wantCalls("started again", "list_subs", "list_subs")
+		d.wantStatus("started again", "desk ticket.opened subscribed for b/opened", "office ticket.opened subscribed for a/opened")
 	})
 }
 
