@@ -37,6 +37,15 @@
 // console is the HTTP face for people. This package introduces them all to
 // each other ([Open]), and starts and stops them in order ([Engine.Serve]).
 //
+// # Names
+//
+// State is kept under the names of flows, connections and connectors. A rename
+// ([Engine.Rename]) changes the rows of the store in one transaction, with what
+// is to be done about the files, which follow; nothing else is at work
+// meanwhile. What is sealed, or compiled by a run's version, follows when it is
+// read: it goes by the list of renames (journal.Renames), as addresses do, which
+// stay.
+//
 // # The life of an event
 //
 // It arrives (trigger), is accepted in one transaction (store) with the hash of

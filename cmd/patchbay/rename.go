@@ -18,8 +18,8 @@ import (
 
 func newRename(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:               "rename",
-		Short:             "Give something another name, wherever it is named",
+		Use:   "rename",
+		Short: "Give something another name, wherever it is named",
 		Long: `Gives something another name and writes it wherever the files name it. Every other byte of them stays as it is.
 What is kept under a name goes with it: history, what is known already, what waits, tokens.`,
 		Example: `  patchbay rename step weekly-report.rows lines

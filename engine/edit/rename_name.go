@@ -193,7 +193,7 @@ func (r *nameRename) collect() error {
 	case journal.FlowName:
 	case journal.ConnectionName:
 		for _, c := range r.connections() {
-			r.note(c.Name, 0, c.Name.Value)
+			r.note(c.Name, c.Name.Value)
 		}
 	case journal.ConnectorName:
 		r.move = Move{From: "connectors/" + r.from, To: "connectors/" + r.to}
@@ -202,11 +202,11 @@ func (r *nameRename) collect() error {
 				continue
 			}
 			if main, _ := spec.ParseConnector(f.Path, f.Data); main != nil {
-				r.note(main.ID, 0, main.ID.Value)
+				r.note(main.ID, main.ID.Value)
 			}
 		}
 		for _, c := range r.connections() {
-			r.note(c.Connector, 0, c.Connector.Value)
+			r.note(c.Connector, c.Connector.Value)
 		}
 	}
 	for _, f := range r.src.Flows {
@@ -220,11 +220,10 @@ func (r *nameRename) collect() error {
 	return nil
 }
 
-// note notes a scalar that is the old name; offset is where in it the name
-// stands.
-func (r *nameRename) note(t spec.Text, offset int, name string) {
+// note notes a scalar that begins with the old name, if that is the name.
+func (r *nameRename) note(t spec.Text, name string) {
 	if t.Given() && name == r.from {
-		at := t.At(offset)
+		at := t.At(0)
 		r.found[at.File] = append(r.found[at.File], at)
 	}
 }
@@ -237,10 +236,10 @@ func (r *nameRename) collectIn(f program.File) error {
 	}
 	if r.kind == journal.FlowName {
 		for _, t := range flow.Triggers {
-			r.note(t.FlowFailed, 0, t.FlowFailed.Value)
+			r.note(t.FlowFailed, t.FlowFailed.Value)
 		}
 		for _, s := range stepsOf(flow) {
-			r.note(s.Call, 0, s.Call.Value)
+			r.note(s.Call, s.Call.Value)
 		}
 		return nil
 	}
@@ -248,7 +247,7 @@ func (r *nameRename) collectIn(f program.File) error {
 		for _, e := range flow.Use {
 			if e.Value != nil {
 				written, _ := program.SplitMember(e.Value.Text.Value)
-				r.note(e.Value.Text, 0, written)
+				r.note(e.Value.Text, written)
 			}
 		}
 	}
@@ -285,11 +284,11 @@ func (r *nameRename) means(f *program.Flow) bool {
 // collectRole finds the places in a flow that name the role.
 func (r *nameRename) collectRole(f program.File, flow *spec.Flow) {
 	for _, e := range flow.Use {
-		r.note(e.Key, 0, e.Key.Value)
+		r.note(e.Key, e.Key.Value)
 	}
 	first := func(t spec.Text) {
 		role, _, _ := strings.Cut(t.Value, ".")
-		r.note(t, 0, role)
+		r.note(t, role)
 	}
 	for _, t := range flow.Triggers {
 		first(t.Trigger)

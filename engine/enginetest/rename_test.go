@@ -20,7 +20,6 @@ import (
 	"patchbay/connectors"
 	"patchbay/engine/catalog"
 	"patchbay/engine/console"
-	"patchbay/engine/diag"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
 )
@@ -45,7 +44,7 @@ func namesOf(t *testing.T, dir string) named {
 	}
 	set := program.Build(src, program.Options{})
 	if errs := set.Findings.Errors(); len(errs) > 0 || len(set.Flows) != 1 || len(set.Connections) != 1 {
-		t.Fatalf("the workspace has %d flows, %d connections and errors: %v", len(set.Flows), len(set.Connections), diag.List(errs).Err())
+		t.Fatalf("the workspace has %d flows, %d connections and errors: %v", len(set.Flows), len(set.Connections), errs.Err())
 	}
 	own := slices.DeleteFunc(slices.Collect(maps.Keys(src.Connectors)), func(id string) bool { return src.AsNeeded[id] })
 	n := named{"connector": own[0]}

@@ -36,7 +36,7 @@ func rows(tb testing.TB, dir string, queries ...string) []string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it is only read from
 	var all []string
 	for _, query := range queries {
 		found, err := db.QueryContext(tb.Context(), query)
@@ -81,8 +81,11 @@ func TestRenameFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][4]string{
-		{"old", "schedule", "", "every 1h0m0s"}, {"new", "schedule", "", "every 5m0s"},
-		{"alarm", "flow_failed", "", "old"}, {"alarm", "all", "", "*"}, {"old", "changed", "main", "q.changed id@at {}"},
+		{"old", "schedule", "", "every 1h0m0s"},
+		{"new", "schedule", "", "every 5m0s"},
+		{"alarm", "flow_failed", "", "old"},
+		{"alarm", "all", "", "*"},
+		{"old", "changed", "main", "q.changed id@at {}"},
 	} {
 		setCursor(t, s, c[0], c[1], c[2], c[3])
 	}
