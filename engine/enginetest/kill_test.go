@@ -72,6 +72,7 @@ func killOften(t *testing.T, dice fault.Dice, rounds int) {
 	defer stop()
 	k.s.begin(ctx, 4)
 	visits := k.v.visit(t.Context())
+	k.l.make(t, true)
 	for i := range rounds {
 		k.kill()
 		if i == rounds-1 {
@@ -81,6 +82,7 @@ func killOften(t *testing.T, dice fault.Dice, rounds int) {
 		k.revive()
 	}
 	k.s.over.Wait()
+	k.l.make(t, false)
 	began := time.Now()
 	questions, happened := k.answerAll()
 	took := time.Since(began)
@@ -114,7 +116,7 @@ func (k *killing) answerAll() (questions, happened int) {
 		n, yes := answerUnknown(k.p, k.l)
 		questions, happened = questions+n, happened+yes
 		open := 0
-		for _, flow := range kinds {
+		for _, flow := range append(slices.Collect(maps.Values(kinds)), "alarm", "item") {
 			for status, n := range k.p.counts(flow) {
 				if !status.HasEnded() {
 					open += n
@@ -132,6 +134,7 @@ func (k *killing) checkBooks() (runs, lost int) {
 	k.t.Helper()
 	all := allRuns(k.t, k.dir)
 	lost = k.s.check(k.t, all)
+	k.checkOthers(all)
 	rows := 0
 	for order, r := range all {
 		checkRun(k.t, k.l, order, r)
@@ -142,6 +145,37 @@ func (k *killing) checkBooks() (runs, lost int) {
 	k.l.noFaults(k.t)
 	checkRows(k.t, k.dir, rows)
 	return len(all), lost
+}
+
+// checkOthers holds what was started by something else than a delivery against
+// what there was: an alarm for each return, and a run for each thing.
+func (k *killing) checkOthers(all map[string]ended) {
+	k.t.Helper()
+	var alarms, returns, items, things []string
+	for _, r := range all {
+		switch r.Flow {
+		case "alarm":
+			alarms = append(alarms, fmt.Sprint(r.Output))
+		case "return":
+			returns = append(returns, strconv.FormatInt(r.ID, 10))
+		case "item":
+			items = append(items, fmt.Sprint(r.Output))
+		}
+	}
+	k.l.mu.Lock()
+	defer k.l.mu.Unlock()
+	for _, item := range k.l.items {
+		things = append(things, item["id"])
+	}
+	for _, list := range [][]string{alarms, returns, items, things} {
+		slices.Sort(list)
+	}
+	if !slices.Equal(alarms, returns) {
+		k.t.Errorf("alarms = %v, want one for each of the returns %v", alarms, returns)
+	}
+	if !slices.Equal(items, things) {
+		k.t.Errorf("runs of things = %v, want one for each of %v", items, things)
+	}
 }
 
 // checkRun holds one run that has ended against the books.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,9 @@ type ledger struct {
 	requests atomic.Int64
 
 	mu       sync.Mutex
+	looks    int  // for new things
+	making   bool // there are new things after each look
+	items    []map[string]string
 	prices   int                  // each look gives another price
 	orders   map[string]string    // order → its state as it was put last
 	versions map[string][]string  // order → the versions of the connector that put it
@@ -56,6 +60,7 @@ func newLedger(t *testing.T) *ledger {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /prices/{sku}", l.price)
+	mux.HandleFunc("GET /items", l.list)
 	mux.HandleFunc("PUT /orders/{order}", l.putOrder)
 	mux.HandleFunc("PUT /orders/{order}/lines/{line}", l.putLine)
 	mux.HandleFunc("POST /payments", l.pay)
@@ -130,6 +135,41 @@ func (l *ledger) price(w http.ResponseWriter, r *http.Request) {
 	price := map[string]any{"sku": r.PathValue("sku"), "price": map[string]any{"amount": l.prices}}
 	l.mu.Unlock()
 	l.reply(w, r, price)
+}
+
+// list lists all things, and makes some new ones for the next look.
+func (l *ledger) list(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	l.looks++
+	items := slices.Clone(l.items)
+	for range rand.N(3) {
+		if l.making {
+			l.items = append(l.items, map[string]string{"id": fmt.Sprintf("thing-%d", len(l.items)+1)})
+		}
+	}
+	l.mu.Unlock()
+	l.reply(w, r, map[string]any{"items": items})
+}
+
+// make lets new things appear, or not any more, after two looks.
+func (l *ledger) make(t *testing.T, more bool) {
+	t.Helper()
+	looked := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.looks
+	}
+	if more {
+		before := looked()
+		await(t, "the engine looked once and took note", func() bool { return looked() >= before+2 })
+	}
+	l.mu.Lock()
+	l.making = more
+	l.mu.Unlock()
+	if !more {
+		before := looked()
+		await(t, "the engine looked at all there is", func() bool { return looked() >= before+3 })
+	}
 }
 
 func (l *ledger) putOrder(w http.ResponseWriter, r *http.Request) {

@@ -201,8 +201,8 @@ func Inside(path, outer string) bool {
 }
 
 func (s *StepState) apply(e Event) {
-	if e.Kind == Intent && s.Intent != nil {
-		s.Doubt = Interrupted() // a worker was lost between the two
+	if s.Intent != nil && e.Attempt > s.Intent.Attempt {
+		s.Doubt = Interrupted() // a worker was lost between the two attempts
 	}
 	s.Attempts = max(s.Attempts, e.Attempt)
 	s.NotBefore, s.Awaits, s.Intent = time.Time{}, "", nil

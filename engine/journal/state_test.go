@@ -74,6 +74,11 @@ func TestStep(t *testing.T) {
 			journal.StepState{Path: "a", Attempts: 2, Limited: 1, Failure: limit.Failure, FirstIntent: at, Doubt: journal.Interrupted()},
 		},
 		{
+			"lost and then not even tried",
+			[]journal.Event{intent, limit},
+			journal.StepState{Path: "a", Attempts: 2, Limited: 1, Failure: limit.Failure, FirstIntent: at, Doubt: journal.Interrupted()},
+		},
+		{
 			"no answer and then not reached",
 			[]journal.Event{intent, silent, later, tried},
 			journal.StepState{Path: "a", Attempts: 2, Failure: failure, NotBefore: tried.Until, FirstIntent: at, Doubt: silent.Failure},

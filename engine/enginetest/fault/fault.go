@@ -18,7 +18,7 @@ import (
 //nolint:gochecknoglobals // flags are registered before tests begin, and only read afterwards
 var (
 	rounds = flag.Int("fault.rounds", 200, "how many faults each fault test brings about: kills, edits, copies, jumps of the clock")
-	events = flag.Int("fault.events", 20_000, "how many events pile up in the test of a great load")
+	events = flag.Int("fault.events", 10_000, "how many events pile up in the test of a great load")
 	seed   = flag.Uint64("fault.seed", 0, "the seed of an earlier run, as it was logged; 0 for a new one")
 )
 
