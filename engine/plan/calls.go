@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,11 +140,23 @@ func (c *comparison) ticks(f *program.Flow, t *program.FlowTrigger) (float64, st
 	}
 	how := fmt.Sprintf("%s fires %s", clock(t.Schedule), times(n))
 	if use := f.Fanned(); use != nil {
-		accounts := c.Accounts[use.Written()]
-		n *= float64(accounts)
-		how += " for each of " + many(accounts, "account")
+		n *= c.accounts(use)
+		how += " for each account of " + use.Written() + c.counted(use)
 	}
 	return n, how
+}
+
+// accounts returns how many accounts a role stands for, 1 where nobody knows.
+func (c *comparison) accounts(use *program.Use) float64 {
+	return float64(max(c.Accounts[use.Written()], 1))
+}
+
+// counted says in words how many accounts are counted.
+func (c *comparison) counted(use *program.Use) string {
+	if n := c.Accounts[use.Written()]; n > 0 {
+		return ", of which there are " + strconv.Itoa(n)
+	}
+	return ", of which one is counted: how many there are is not known yet"
 }
 
 func times(n float64) string {
@@ -312,7 +325,7 @@ func (c *comparison) looks(f *program.Flow, sum *load) {
 		poll := t.Event.Poll
 		n := float64(day) / float64(max(poll.Every, time.Second)) * float64(1+len(poll.Action.Before))
 		if t.Use.Every() {
-			n *= float64(c.Accounts[t.Use.Written()])
+			n *= c.accounts(t.Use)
 		}
 		sum.add(t.Use, poll.Action, n)
 	}

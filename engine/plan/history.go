@@ -56,8 +56,8 @@ func (h *History) Add(events []journal.Event) {
 			if e.Request != nil {
 				calls = max(e.Request.Pages, 1)
 			}
-		case (e.Kind == journal.Failed || e.Kind == journal.Caught) && e.Failure != nil:
-			action = e.Failure.Action
+		case (e.Kind == journal.Failed || e.Kind == journal.Caught) && e.Failure != nil && e.Failure.Step == e.Path:
+			action = e.Failure.Action // a step around it fails by it, too
 		default:
 			continue
 		}

@@ -327,7 +327,11 @@ func (t *page) connections(all []Connection) {
 			t.line("  - %s, removed", name)
 			continue
 		default:
-			t.line("  %s %s, %s", sign(c.How), name, c.How)
+			by := ""
+			if len(c.Flows) > 0 {
+				by = ", used by " + strings.Join(c.Flows, ", ")
+			}
+			t.line("  %s %s, %s%s", sign(c.How), name, c.How, by)
 		}
 		for _, f := range c.Fields {
 			t.line("      %s", f.words())
