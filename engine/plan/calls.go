@@ -105,6 +105,7 @@ func rounded(n float64) float64 {
 // clock, all others as they did.
 func (c *comparison) runs(f *program.Flow) rate {
 	var r rate
+	var silent []string
 	for _, t := range f.Triggers {
 		if t.Schedule != nil {
 			n, how := c.ticks(f, t)
@@ -118,26 +119,23 @@ func (c *comparison) runs(f *program.Flow) rate {
 		case over != "":
 			r.runs, r.known = r.runs+n, true
 			r.how = append(r.how, fmt.Sprintf("%s started %s in %s", t.ID, many(runsIn(st), "run"), over))
-		case c.Data && !t.OnDemand:
-			r.unknown = append(r.unknown, t.ID+" has no history yet")
 		case !t.OnDemand:
-			r.unknown = append(r.unknown, "how often "+t.ID+" starts it, no folder says")
+			silent = append(silent, t.ID)
 		}
+	}
+	if len(silent) > 0 {
+		why := "no history yet of "
+		if !c.Data {
+			why = "only a data folder tells how often it is started by "
+		}
+		r.unknown = append(r.unknown, why+strings.Join(silent, ", "))
 	}
 	return r
 }
 
 // ticks returns how often a schedule fires a day.
 func (c *comparison) ticks(f *program.Flow, t *program.FlowTrigger) (float64, string) {
-	const over = 7
-	n := 0.0
-	if s := t.Schedule; s.Every > 0 {
-		n = float64(day) / float64(s.Every)
-	} else {
-		for at := c.Next(s, c.Now); !at.IsZero() && at.Before(c.Now.Add(over*day)); at = c.Next(s, at) {
-			n += 1.0 / over
-		}
-	}
+	n := c.frequency(t.Schedule)
 	how := fmt.Sprintf("%s fires %s", clock(t.Schedule), times(n))
 	if use := f.Fanned(); use != nil {
 		n *= c.accounts(use)
@@ -159,11 +157,45 @@ func (c *comparison) counted(use *program.Use) string {
 	return ", of which one is counted: how many there are is not known yet"
 }
 
-func times(n float64) string {
-	if rounded(n) == 1 {
-		return "once a day"
+// frequency returns how often a schedule fires a day: over the next four weeks
+// or, where that is rarer, between the next two times.
+func (c *comparison) frequency(s *program.Schedule) float64 {
+	const most = 10_000
+	if s.Every > 0 {
+		return float64(day) / float64(s.Every)
 	}
-	return number(n) + " times a day"
+	end, n := c.Now.Add(4*Week), 0
+	at := c.Next(s, c.Now)
+	if at.After(end) {
+		if next := c.Next(s, at); !next.IsZero() {
+			return float64(day) / float64(next.Sub(at))
+		}
+		return 0
+	}
+	for ; !at.IsZero() && !at.After(end); at = c.Next(s, at) {
+		if n++; n == most { // every few minutes: what is left is as this was
+			return float64(n) * float64(day) / float64(at.Sub(c.Now))
+		}
+	}
+	return float64(n) * float64(day) / float64(4*Week)
+}
+
+// times says how often something is a day, a week, in 30 days or a year.
+func times(n float64) string {
+	in, span := n, "a day"
+	switch {
+	case n >= 1:
+	case n*7 >= 1:
+		in, span = n*7, "a week"
+	case n*30 >= 1:
+		in, span = n*30, "in 30 days"
+	default:
+		in, span = n*365, "a year"
+	}
+	if rounded(in) == 1 {
+		return "once " + span
+	}
+	return number(in) + " times " + span
 }
 
 // average returns how many runs a day there were, and over which time; "" if
@@ -193,23 +225,18 @@ type through struct{ connection, connector string }
 
 // load is how many calls something makes, by connection and action.
 type load struct {
-	a        map[through]map[string]float64
-	measured bool
-	unknown  []string
+	a map[through]map[string]float64
+	// measured is set if a part of them is known from runs, written if a part
+	// is only known from the file.
+	measured, written bool
+	unknown           []string
 }
 
 func (l *load) add(use *program.Use, a *program.Action, n float64) {
 	if a.Transport == program.Table || n == 0 {
 		return
 	}
-	if l.a == nil {
-		l.a = map[through]map[string]float64{}
-	}
-	at := through{use.Written(), a.Connector.ID}
-	if l.a[at] == nil {
-		l.a[at] = map[string]float64{}
-	}
-	l.a[at][a.ID] += n
+	l.put(through{use.Written(), a.Connector.ID}, a.ID, n)
 }
 
 // how says what the calls of a run are known by.
@@ -223,7 +250,10 @@ func (l *load) how(sampled int) string {
 		all = append(all, number(sum)+" through "+cmp.Or(at.connection, at.connector))
 	}
 	by := "as its steps are written"
-	if l.measured {
+	switch {
+	case l.measured && l.written:
+		by = "as in its last " + many(sampled, "run") + " and as its new steps are written"
+	case l.measured:
 		by = "as in its last " + many(sampled, "run")
 	}
 	return "calls in a run, " + by + ": " + strings.Join(all, ", ")
@@ -239,6 +269,10 @@ func (t through) compare(o through) int {
 func (c *comparison) perRun(f *program.Flow) *load {
 	h, l := c.History[f.ID], &load{}
 	places := f.Standings()
+	guess := func(s program.Standing, n float64) {
+		l.add(s.Use, s.Action, n)
+		l.written = true
+	}
 	var old map[string]program.Standing
 	if before := c.before.Flows[f.ID]; before != nil {
 		old = before.Standings()
@@ -259,12 +293,12 @@ func (c *comparison) perRun(f *program.Flow) *load {
 		case h.Sampled > 0 && was, strings.Contains("/"+path, "/on_error/"):
 			// It never came to that in the runs there were, or only an error does.
 		case loop != "" && h.Turns[loop] > 0:
-			l.add(s.Use, s.Action, each*float64(h.Turns[loop])/float64(h.Sampled))
+			guess(s, each*float64(h.Turns[loop])/float64(h.Sampled))
 		case loop != "":
-			l.add(s.Use, s.Action, each)
+			guess(s, each)
 			l.unknown = append(l.unknown, "how many turns the loop "+loop+" makes is not known; one is counted")
 		default:
-			l.add(s.Use, s.Action, each)
+			guess(s, each)
 		}
 	}
 	slices.Sort(l.unknown)

@@ -3,7 +3,6 @@ package plan
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
@@ -235,15 +234,29 @@ func named(all []program.Named) map[string]phrases {
 }
 
 // saidTriggers compares what the triggers say that both versions have; which
-// come and go, [Flow.Triggers] tells.
+// come and go, or are of another kind, [Flow.Triggers] tells.
 func saidTriggers(before, after *program.Flow) []Change {
-	var out []Change
-	for _, c := range compared("trigger", triggerPhrases(before), triggerPhrases(after)) {
-		if c.How == Changed {
-			out = append(out, c)
+	kinds := map[string]string{}
+	for _, t := range before.Triggers {
+		kinds[t.ID] = identity(t)
+	}
+	was, is := map[string]phrases{}, map[string]phrases{}
+	for _, t := range after.Triggers {
+		if kinds[t.ID] == identity(t) {
+			was[t.ID], is[t.ID] = triggerPhrases(before)[t.ID], triggerPhrases(after)[t.ID]
 		}
 	}
-	return out
+	return compared("trigger", was, is)
+}
+
+// identity returns what a trigger is, for which one with the same id is another one
+// where it differs.
+func identity(t *program.FlowTrigger) string {
+	out := triggerOf(t, GoesOn)
+	if t.Event != nil {
+		return out.Kind + " " + out.Is
+	}
+	return out.Kind
 }
 
 func triggerPhrases(f *program.Flow) map[string]phrases {
@@ -264,7 +277,12 @@ func triggerPhrases(f *program.Flow) map[string]phrases {
 			p.code("event_id", t.Webhook.EventID)
 			p.add("type", t.Webhook.Type.String())
 			if v := t.Webhook.Verify; v != nil {
-				p.add("verify", strings.Join([]string{v.Type, v.Header, v.Query, v.Prefix, v.Signed, v.Secret}, " "))
+				p.add("verify.type", v.Type)
+				p.add("verify.header", v.Header)
+				p.add("verify.query", v.Query)
+				p.add("verify.prefix", v.Prefix)
+				p.add("verify.signed", v.Signed)
+				p.add("verify.secret", v.Secret)
 			}
 		case t.FlowFailed != "":
 			p.add("flow_failed", t.FlowFailed)

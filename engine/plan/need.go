@@ -52,12 +52,12 @@ func (c *comparison) connections() []Connection {
 		made.Connector = now.Connector.ID
 		if st, known := c.States[name]; known {
 			made.Ready, made.Message = &st.Ready, st.Message
-			if made.How == Usable && len(made.Flows) > 0 && !st.Ready {
+			if made.How == Same && len(made.Flows) > 0 && !st.Ready {
 				out = append(out, made)
 				continue
 			}
 		}
-		if made.How != Usable {
+		if made.How != Same {
 			out = append(out, made)
 		}
 	}

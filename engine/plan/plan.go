@@ -49,7 +49,7 @@ const (
 	Removed How = "removed"
 	Renamed How = "renamed" // a step that says the same under another id
 	Moved   How = "moved"   // a step that stands elsewhere
-	Usable  How = ""        // it is the same
+	Same  How = ""        // it is the same
 )
 
 // Part is a connector or a table that is different.
@@ -127,7 +127,7 @@ type comparison struct {
 
 // IsEmpty reports whether nothing at all is different.
 func (p *Plan) IsEmpty() bool {
-	different := slices.ContainsFunc(p.Connections, func(c Connection) bool { return c.How != Usable })
+	different := slices.ContainsFunc(p.Connections, func(c Connection) bool { return c.How != Same })
 	return len(p.Flows)+len(p.Connectors)+len(p.Tables)+len(p.Subscriptions)+len(p.Scopes)+len(p.Writes) == 0 && !different
 }
 

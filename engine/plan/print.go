@@ -169,6 +169,7 @@ func (t *page) change(c Change) {
 	case New, Removed:
 		t.line("    %s %s", sign(c.How), about)
 		return
+	case Changed, Same: // its fields say how
 	case Renamed:
 		t.line("    ~ %s: it was named %s", about, c.Was)
 	case Moved:
@@ -243,10 +244,10 @@ func (t *page) trigger(tr *Trigger) {
 	if !tr.Next.IsZero() {
 		text += "; next at " + moment(tr.Next)
 	}
-	t.line("    %s trigger %s: %s", map[Happens]string{Starts: "+", Stops: "-", GoesOn: "=", BeginsA: "~"}[tr.Happens], about, text)
+	t.line("    %s trigger %s: %s", map[Happens]string{Starts: "+", Stops: "-", GoesOn: "=", Anew: "~"}[tr.Happens], about, text)
 }
 
-func moment(at time.Time) string { return at.Format("2006-01-02 15:04 UTC") }
+func moment(at time.Time) string { return at.Format("2006-01-02 15:04 MST") }
 
 // underWay says what becomes of runs that have not ended.
 func underWay(open map[journal.Status]int) string {
@@ -320,7 +321,7 @@ func (t *page) connections(all []Connection) {
 			name += " (" + c.Connector + ")"
 		}
 		switch c.How {
-		case Usable:
+		case Same:
 			t.line("  ! %s cannot be used, and is needed by %s: %s", name, strings.Join(c.Flows, ", "), c.Message)
 			continue
 		case Removed:

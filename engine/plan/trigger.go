@@ -27,10 +27,10 @@ type Happens string
 
 // What becomes of a trigger.
 const (
-	Starts  Happens = "starts"  // it fires from then on
-	Stops   Happens = "stops"   // it fires no more
-	GoesOn  Happens = "goes_on" // it fires as before, and has come as far
-	BeginsA Happens = "begins_anew"
+	Starts Happens = "starts"      // it fires from then on
+	Stops  Happens = "stops"       // it fires no more
+	GoesOn Happens = "goes_on"     // it fires as before, and has come as far
+	Anew   Happens = "begins_anew" // it fires otherwise, and what was before does not count
 )
 
 // triggers says what becomes of the triggers of a flow.
@@ -194,7 +194,7 @@ func (c *comparison) next(t *program.FlowTrigger) time.Time {
 	if !c.Data {
 		return time.Time{} // folders that are compared go live nobody knows when
 	}
-	return c.Next(t.Schedule, c.Now).UTC()
+	return c.Next(t.Schedule, c.Now)
 }
 
 // firstLook says what the first look of a poll does.
@@ -217,10 +217,11 @@ func (c *comparison) firstLook(after *program.Flow, t *program.FlowTrigger, agai
 // goesOn says what becomes of a trigger that was there and is.
 func (c *comparison) goesOn(after *program.Flow, old, now *program.FlowTrigger) Trigger {
 	out := triggerOf(now, GoesOn)
-	if was := triggerOf(old, GoesOn); was.Kind != out.Kind || was.Kind != "schedule" && was.Is != out.Is {
+	was := triggerOf(old, GoesOn)
+	if identity(old) != identity(now) {
 		anew := c.starts(nil, after, now)
-		anew.Happens = BeginsA
-		anew.Says = "it was " + was.Kind + " " + was.Is + " before and begins anew: " + anew.Says
+		anew.Happens = Anew
+		anew.Says = "it was " + was.words() + " before, and begins anew: " + anew.Says
 		return anew
 	}
 	switch out.Kind {
@@ -228,7 +229,7 @@ func (c *comparison) goesOn(after *program.Flow, old, now *program.FlowTrigger) 
 		out.Next = c.next(now)
 		out.Says = "it goes on"
 		if c.Ticks(old.Schedule) != c.Ticks(now.Schedule) {
-			out.Happens = BeginsA
+			out.Happens = Anew
 			out.Says = "it begins anew with its next time; it was " + clock(old.Schedule)
 		}
 	case "poll":
@@ -238,13 +239,30 @@ func (c *comparison) goesOn(after *program.Flow, old, now *program.FlowTrigger) 
 	case "webhook":
 		out.Says = "its address stays"
 		if now.Event != nil && old.Use.Connection != now.Use.Connection {
-			out.Happens = BeginsA
+			out.Happens = Anew
 			out.Says = "its events come through " + now.Use.Connection + " then, not through " + old.Use.Connection
 		}
 	default:
 		out.Says = "it goes on"
+		if was.Is != out.Is {
+			out.Says = "it fires when " + out.Is + " then, not when " + was.Is
+		}
 	}
 	return out
+}
+
+// words says what a trigger is.
+func (t Trigger) words() string {
+	switch {
+	case t.Kind == "on_demand":
+		return "on demand"
+	case t.Kind == "flow_failed":
+		return "for when " + t.Is
+	case t.Is == "":
+		return "a " + t.Kind + " of its own"
+	default:
+		return "the " + t.Kind + " " + t.Is
+	}
 }
 
 func (c *comparison) pollGoesOn(out *Trigger, old, now *program.FlowTrigger) {
@@ -254,11 +272,11 @@ func (c *comparison) pollGoesOn(out *Trigger, old, now *program.FlowTrigger) {
 	asks.value("with", now.With)
 	switch {
 	case old.Use.Connection != now.Use.Connection:
-		out.Happens = BeginsA
+		out.Happens = Anew
 		out.Says = "it looks through " + now.Use.Connection + " then, not through " + old.Use.Connection +
 			", and begins anew: its first look starts nothing"
 	case !slices.Equal(was.ItemID, is.ItemID), !slices.Equal(was.Changed, is.Changed), !slices.EqualFunc(old.Event.Same, now.Event.Same, slices.Equal):
-		out.Happens = BeginsA
+		out.Happens = Anew
 		out.Says = "its items are told apart otherwise than before, so it begins anew: its first look starts nothing"
 	case !slices.Equal(with, asks):
 		out.Says = "it keeps its cursor and asks for something else: what that list holds already counts as seen, but for what changed since its last look"
@@ -348,7 +366,7 @@ func subscribed(set *program.Set, enabled bool) map[string]*Subscription {
 		for _, t := range f.Triggers {
 			need(t.Event, t.Use)
 		}
-		for _, s := range f.Awaiting {
+		for _, s := range f.Awaiting() {
 			need(s.WaitFor.Event, s.Use)
 		}
 	}
