@@ -49,7 +49,7 @@ const (
 	Removed How = "removed"
 	Renamed How = "renamed" // a step that says the same under another id
 	Moved   How = "moved"   // a step that stands elsewhere
-	Same  How = ""        // it is the same
+	Same    How = ""        // it is the same
 )
 
 // Part is a connector or a table that is different.
