@@ -8,7 +8,6 @@ import (
 	"patchbay/engine/catalog"
 	"patchbay/engine/console"
 	"patchbay/engine/plan"
-	"patchbay/engine/program"
 	"patchbay/engine/trigger"
 )
 
@@ -35,15 +34,15 @@ func (e *Engine) Plan(ctx context.Context) (console.PlanAnswer, error) {
 // Compare says what is different in the files of the workspace from those of
 // another folder. It needs no data folder, and says nothing that only one
 // knows.
-func Compare(ctx context.Context, opt Options, from string) (answer console.PlanAnswer, before *program.Set, err error) {
+func Compare(ctx context.Context, opt Options, from string) (console.PlanAnswer, error) {
 	c := catalog.New(catalog.Options{Workspace: os.DirFS(opt.Dir), Builtin: opt.Builtin, Sandbox: opt.Sandbox, Logger: opt.Logger})
 	if err := c.Assume(ctx, os.DirFS(from)); err != nil {
-		return answer, nil, err
+		return console.PlanAnswer{}, err
 	}
 	next, err := c.Plan(ctx, catalog.Change{})
 	if err != nil {
-		return answer, nil, err
+		return console.PlanAnswer{}, err
 	}
 	p := plan.Of(c.Set(), next.Set, plan.Facts{Now: time.Now(), Next: trigger.Next, Ticks: trigger.Ticks})
-	return console.NewPlan(console.AgainstFolder, next, p), c.Set(), nil
+	return console.NewPlan(console.AgainstFolder, next, p), nil
 }

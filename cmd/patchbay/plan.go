@@ -92,9 +92,10 @@ func (a *app) planFrom(ctx context.Context, opt engine.Options, from string) (co
 	if err := other.needWorkspace(); err != nil {
 		return console.PlanAnswer{}, err
 	}
-	answer, before, err := engine.Compare(ctx, opt, from)
-	if err == nil && len(before.Broken) > 0 {
-		fmt.Fprintf(a.Stderr, "not compared, because of errors in %s: %s\n", from, strings.Join(before.Broken, ", "))
+	answer, err := engine.Compare(ctx, opt, from)
+	if err == nil && len(answer.Uncompared) > 0 {
+		fmt.Fprintf(a.Stderr, "not compared, because of errors in %s: %s (patchbay check --dir %s shows them)\n",
+			from, strings.Join(answer.Uncompared, ", "), from)
 	}
 	return answer, err
 }
@@ -181,10 +182,13 @@ func (a *app) printPlan(answer *console.PlanAnswer, from string, w *workspace) e
 	if len(errs) > 0 {
 		fmt.Fprintln(a.Stdout)
 	}
+	if answer.Warnings > 0 {
+		fmt.Fprintf(a.Stdout, "%s, which patchbay check shows\n", count(answer.Warnings, "warning"))
+	}
 	for _, f := range answer.Files {
 		fmt.Fprintln(a.Stdout, stays(f))
 	}
-	if len(answer.Files) > 0 {
+	if len(answer.Files) > 0 || answer.Warnings > 0 {
 		fmt.Fprintln(a.Stdout)
 	}
 	switch answer.Against {

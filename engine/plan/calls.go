@@ -210,6 +210,9 @@ func (c *comparison) average(st journal.Started) (float64, string) {
 	}
 	// What began a few days ago has not run for a week.
 	days := min(over, max(day, c.Now.Sub(st.First))).Hours() / 24
+	if days == 1 {
+		return float64(runsIn(st)), "the last day"
+	}
 	return float64(runsIn(st)) / days, "the last " + many(int(math.Ceil(days)), "day")
 }
 

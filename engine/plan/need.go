@@ -46,7 +46,7 @@ func (c *comparison) connections() []Connection {
 			made.How, made.Takes = New, takes(now)
 		default:
 			if made.Fields = differing(connectionPhrases(old), connectionPhrases(now)); len(made.Fields) > 0 {
-				made.How, made.Takes = Changed, takes(now)
+				made.How = Changed
 			}
 		}
 		made.Connector = now.Connector.ID
@@ -204,7 +204,7 @@ func (c *comparison) writes() []Write {
 	was, is := allWrites(c.before), allWrites(c.after)
 	out := []Write{}
 	for w := range is {
-		if !was[w] {
+		if !was[w] && !c.uncompared(w.Flow) {
 			w.How = New
 			out = append(out, w)
 		}

@@ -28,8 +28,10 @@ import (
 // added, and none is given another meaning. Lists are never null.
 type Plan struct {
 	Flows []Flow `json:"flows"` // those that are different, by id
-	// Unchanged are the ids of all others.
+	// Unchanged are the ids of all others, without those of Uncompared, which
+	// have errors on the side they are compared with.
 	Unchanged     []string       `json:"unchanged"`
+	Uncompared    []string       `json:"uncompared"`
 	Connectors    []Part         `json:"connectors"` // of the workspace
 	Tables        []Part         `json:"tables"`
 	Connections   []Connection   `json:"connections"` // that are different, or cannot be used
@@ -99,8 +101,12 @@ type State struct {
 // which is.
 func Of(before, after *program.Set, facts Facts) *Plan {
 	c := &comparison{before: before, after: after, Facts: facts}
-	p := &Plan{Flows: []Flow{}, Unchanged: []string{}}
+	p := &Plan{Flows: []Flow{}, Unchanged: []string{}, Uncompared: []string{}}
 	for _, id := range union(before.Flows, after.Flows) {
+		if c.uncompared(id) {
+			p.Uncompared = append(p.Uncompared, id)
+			continue
+		}
 		if f, different := c.flow(id); different {
 			p.Flows = append(p.Flows, f)
 		} else {
@@ -123,6 +129,12 @@ func Of(before, after *program.Set, facts Facts) *Plan {
 type comparison struct {
 	before, after *program.Set
 	Facts
+}
+
+// uncompared reports whether a flow has errors on the side that is live, so that
+// nobody knows what it does there.
+func (c *comparison) uncompared(id string) bool {
+	return c.before.Flows[id] == nil && slices.Contains(c.before.Broken, id)
 }
 
 // IsEmpty reports whether nothing at all is different.
