@@ -15,7 +15,7 @@ import (
 // stands in the workspace. Nothing is written and nothing goes live.
 func (c *Catalog) Check(file string, text []byte) diag.List {
 	live := c.Live()
-	src := With(live.read.Sources, program.File{Path: file, Data: text})
+	src := With(live.read.Sources, fileOf(file, text))
 	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Previous: []*program.Set{live.Set}})
 	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
 }

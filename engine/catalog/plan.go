@@ -106,7 +106,7 @@ func (c *Catalog) changed(change Change) (reading, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(change.Files)) {
 		if text := change.Files[name]; text != nil {
-			r.put(program.File{Path: name, Data: []byte(*text)})
+			r.put(fileOf(name, []byte(*text)))
 		} else {
 			r.remove(name, c.builtin)
 		}

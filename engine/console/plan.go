@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"patchbay/engine/catalog"
@@ -72,8 +71,7 @@ func (c *Console) plan(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for name := range req.Files {
-		if !catalog.IsRead(name) {
-			fail(w, http.StatusUnprocessableEntity, strconv.Quote(name)+" is not the path of a file of the workspace", "such as flows/report.yaml")
+		if !isFile(w, name) {
 			return
 		}
 	}
