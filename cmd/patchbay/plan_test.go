@@ -134,15 +134,15 @@ func TestCheckBesideServe(t *testing.T) {
 			if err := c.post(t.Context(), "/check", console.CheckRequest{Path: test.path, Text: string(text)}, &told); err != nil {
 				t.Fatal(err)
 			}
-			if got, want := string(told), checked(t, dir, test.path); got != want {
+			if got, want := string(told), foundByCheck(t, dir, test.path); got != want {
 				t.Errorf("POST /check = %s\nwant what check --json says\n%s", got, want)
 			}
 		})
 	}
 }
 
-// checked returns the findings of `check --json` in a file, in one line.
-func checked(t *testing.T, dir, path string) string {
+// foundByCheck returns the findings of `check --json` in a file, in one line.
+func foundByCheck(t *testing.T, dir, path string) string {
 	t.Helper()
 	var out bytes.Buffer
 	Main(t.Context(), Process{
