@@ -252,12 +252,16 @@ func (l *load) how(sampled int) string {
 		}
 		all = append(all, number(sum)+" through "+cmp.Or(at.connection, at.connector))
 	}
+	runs := "as in its last " + many(sampled, "run")
+	if sampled == 1 {
+		runs = "as in its last run"
+	}
 	by := "as its steps are written"
 	switch {
 	case l.measured && l.written:
-		by = "as in its last " + many(sampled, "run") + " and as its new steps are written"
+		by = runs + " and as its new steps are written"
 	case l.measured:
-		by = "as in its last " + many(sampled, "run")
+		by = runs
 	}
 	return "calls in a run, " + by + ": " + strings.Join(all, ", ")
 }
