@@ -206,14 +206,16 @@ func (a *app) printPlan(answer *console.PlanAnswer, from string, w *workspace) e
 
 // stays says what becomes of a file that has errors.
 func stays(f console.File) string {
-	what := f.Path
-	if f.Flow != "" {
-		what = "the flow " + f.Flow
+	switch {
+	case f.Kept && f.Flow != "":
+		return f.Path + " has errors: the flow " + f.Flow + " stays on its last good version"
+	case f.Kept:
+		return f.Path + " has errors, its last good version stays live"
+	case f.Flow != "":
+		return f.Path + " has errors: the flow " + f.Flow + " will not be live"
+	default:
+		return f.Path + " has errors and will not be live"
 	}
-	if f.Kept {
-		return what + " stays on its last good version: " + f.Path + " has errors"
-	}
-	return what + " will not be live: " + f.Path + " has errors"
 }
 
 // findingOf returns a finding of the API as the checker has it.

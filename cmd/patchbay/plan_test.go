@@ -53,13 +53,12 @@ func TestPlanBesideServe(t *testing.T) {
       actions: acme.list_things, acme.rename_thing, acme.send_note
       fix:    acme.send_note
 
-the flow thing-made stays on its last good version: flows/thing-made.yaml has errors
+flows/thing-made.yaml has errors: the flow thing-made stays on its last good version
 
 compared with what is live: 1 flow changes; 2 flows stay as they are
 
 ~ slow, changed: Slow
     ~ step #1 (wait 2h): wait is now 2h, was 1h
-    = trigger on_demand: it can be run by hand, and called, as before
     1 run under way (1 waiting) ends on the version it began with
     about 1 run a day
       on_demand started 1 run in the last day

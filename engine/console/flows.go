@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"patchbay/engine/catalog"
+	"patchbay/engine/diag"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/trigger"
@@ -52,7 +53,8 @@ func (c *Console) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := []Finding{}
-	for _, f := range c.opt.Catalog.Check(req.Path, []byte(req.Text)) {
+	ungranted := func(set *program.Set) diag.List { return set.Ungranted(GrantedBy(r.Context(), c.opt.Vault, set)) }
+	for _, f := range c.opt.Catalog.Check(req.Path, []byte(req.Text), ungranted) {
 		out = append(out, NewFinding(f))
 	}
 	answer(w, http.StatusOK, out)

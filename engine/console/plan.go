@@ -95,6 +95,7 @@ func (c *Console) Plan(ctx context.Context, against Against, change catalog.Chan
 	if err != nil {
 		return PlanAnswer{}, err
 	}
+	next.Findings = c.FindingsOf(ctx, next)
 	return NewPlan(against, next, plan.Of(before, next.Set, facts)), nil
 }
 

@@ -139,7 +139,7 @@ func (c *comparison) ticks(f *program.Flow, t *program.FlowTrigger) (float64, st
 	how := fmt.Sprintf("%s fires %s", clock(t.Schedule), times(n))
 	if use := f.Fanned(); use != nil {
 		n *= c.accounts(use)
-		how += " for each account of " + use.Written() + c.counted(use)
+		how += " for each account of " + use.Written() + c.accountsSaid(use)
 	}
 	return n, how
 }
@@ -149,21 +149,31 @@ func (c *comparison) accounts(use *program.Use) float64 {
 	return float64(max(c.Accounts[use.Written()], 1))
 }
 
-// counted says in words how many accounts are counted.
-func (c *comparison) counted(use *program.Use) string {
+// accountsSaid says in words how many accounts are counted.
+func (c *comparison) accountsSaid(use *program.Use) string {
 	if n := c.Accounts[use.Written()]; n > 0 {
-		return ", of which there are " + strconv.Itoa(n)
+		return " (" + strconv.Itoa(n) + ")"
 	}
-	return ", of which one is counted: how many there are is not known yet"
+	return " (one is counted: how many there are is not known)"
 }
 
 // frequency returns how often a schedule fires a day: over the next four weeks
 // or, where that is rarer, between the next two times.
 func (c *comparison) frequency(s *program.Schedule) float64 {
-	const most = 10_000
 	if s.Every > 0 {
 		return float64(day) / float64(s.Every)
 	}
+	of := c.Ticks(s)
+	n, known := c.counted[of]
+	if !known {
+		n = c.count(s)
+		c.counted[of] = n
+	}
+	return n
+}
+
+func (c *comparison) count(s *program.Schedule) float64 {
+	const most = 3000
 	end, n := c.Now.Add(4*Week), 0
 	at := c.Next(s, c.Now)
 	if at.After(end) {

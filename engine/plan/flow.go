@@ -14,6 +14,8 @@ type Flow struct {
 	Name string `json:"name"`
 	// How is new, changed or removed.
 	How How `json:"how"`
+	// Was is the id of a flow that is removed, of which a new one says the same.
+	Was string `json:"was,omitempty"`
 	// Enabled says whether its triggers start runs then. Switched is on or off
 	// where that is different.
 	Enabled  bool   `json:"enabled"`
@@ -66,7 +68,7 @@ func (c *comparison) flow(id string) (Flow, bool) {
 	out := Flow{ID: id, How: Changed, Changes: []Change{}, Because: []Reason{}}
 	switch {
 	case before == nil:
-		out.How = New
+		out.How, out.Was = New, c.was(after)
 	case after == nil:
 		out.How = Removed
 	default:
@@ -87,6 +89,17 @@ func (c *comparison) flow(id string) (Flow, bool) {
 	}
 	out.Estimate = c.estimate(id)
 	return out, true
+}
+
+// was returns the id of the flow that is removed and of which a new one says the
+// same, "" for none.
+func (c *comparison) was(f *program.Flow) string {
+	for _, id := range slices.Sorted(maps.Keys(c.before.Flows)) {
+		if old := c.before.Flows[id]; c.after.Flows[id] == nil && old.Enabled == f.Enabled && len(changes(old, f)) == 0 {
+			return id
+		}
+	}
+	return ""
 }
 
 func name(before, after *program.Flow) string {

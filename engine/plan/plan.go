@@ -100,7 +100,7 @@ type State struct {
 // Of returns what is different in after, which would be live, from before,
 // which is.
 func Of(before, after *program.Set, facts Facts) *Plan {
-	c := &comparison{before: before, after: after, Facts: facts}
+	c := &comparison{before: before, after: after, Facts: facts, counted: map[string]float64{}}
 	p := &Plan{Flows: []Flow{}, Unchanged: []string{}, Uncompared: []string{}}
 	for _, id := range union(before.Flows, after.Flows) {
 		if c.uncompared(id) {
@@ -129,6 +129,8 @@ func Of(before, after *program.Set, facts Facts) *Plan {
 type comparison struct {
 	before, after *program.Set
 	Facts
+
+	counted map[string]float64 // how often schedules fire a day, by their ticks
 }
 
 // uncompared reports whether a flow has errors on the side that is live, so that

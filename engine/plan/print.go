@@ -79,7 +79,10 @@ func (t *page) line(format string, args ...any) {
 // printable replaces the characters by which a text could steer a terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r):
 			return '·'
 		}
 		return r
@@ -105,11 +108,16 @@ func (t *page) flow(f *Flow) {
 	}
 	t.line("")
 	t.line("%s %s, %s%s", sign(f.How), f.ID, f.state(), title)
+	if f.Was != "" {
+		t.line("    it says what %s says, which is removed", f.Was)
+	}
 	for _, c := range f.Changes {
 		t.change(c)
 	}
 	for _, tr := range f.Triggers {
-		t.trigger(&tr)
+		if tr.Kind != "on_demand" || tr.Happens != GoesOn { // nobody asks about what a person does
+			t.trigger(&tr)
+		}
 	}
 	if text := underWay(f.UnderWay); text != "" {
 		t.line("    %s", text)
@@ -420,7 +428,11 @@ func (t *page) calls(all []Calls) {
 			if l.Action != "" {
 				what = l.Action
 			}
-			t.line("    ! %s allows %d calls in %s, which is %s a day, and these are %s", what, l.Allow, l.Per, number(l.Most), number(l.Calls))
+			allows := fmt.Sprintf("%d calls a day", l.Allow)
+			if l.Per != span(day) {
+				allows = fmt.Sprintf("%d calls in %s, which is %s a day", l.Allow, l.Per, number(l.Most))
+			}
+			t.line("    ! %s allows %s, and these are %s", what, allows, number(l.Calls))
 		}
 	}
 }

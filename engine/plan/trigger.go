@@ -233,7 +233,7 @@ func (c *comparison) goesOn(after *program.Flow, old, now *program.FlowTrigger) 
 			out.Says = "it begins anew with its next time; it was " + clock(old.Schedule)
 		}
 	case "poll":
-		c.pollGoesOn(&out, old, now)
+		c.pollGoesOn(&out, after, old, now)
 	case "on_demand":
 		out.Says = "it can be run by hand, and called, as before"
 	case "webhook":
@@ -265,7 +265,7 @@ func (t Trigger) words() string {
 	}
 }
 
-func (c *comparison) pollGoesOn(out *Trigger, old, now *program.FlowTrigger) {
+func (c *comparison) pollGoesOn(out *Trigger, after *program.Flow, old, now *program.FlowTrigger) {
 	was, is := old.Event.Poll, now.Event.Poll
 	var with, asks phrases
 	with.value("with", old.With)
@@ -282,6 +282,9 @@ func (c *comparison) pollGoesOn(out *Trigger, old, now *program.FlowTrigger) {
 		out.Says = "it keeps its cursor and asks for something else: what that list holds already counts as seen, but for what changed since its last look"
 	default:
 		out.Says = "it keeps its cursor"
+		if _, begun := c.Cursors[Place{after.ID, now.ID, now.Use.Connection}]; c.Data && !begun && !now.Use.Every() {
+			out.Says = "it has not looked yet"
+		}
 	}
 	if was.Every != is.Every {
 		out.Says += "; it looks every " + span(is.Every) + ", not every " + span(was.Every)
