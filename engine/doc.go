@@ -20,8 +20,9 @@
 //   - program: what will be executed: resolved, typed, immutable, hashed.
 //   - edit: changes to the text of files, such as the fixes of findings and
 //     another name for a step.
+//   - plan: what a change of the files will do before it goes live.
 //
-// These seven compute and nothing else: no I/O, no clock, no goroutine. Above
+// These eight compute and nothing else: no I/O, no clock, no goroutine. Above
 // them stand the machines, one job each, which do not know each other:
 //
 //   - catalog: the programs that are live; reads and watches the files.

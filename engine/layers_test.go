@@ -17,7 +17,7 @@ var layers = []string{
 	"connectors flows engine/value engine/diag",
 	"engine/expr engine/spec engine/journal",
 	"engine/program",
-	"engine/edit",
+	"engine/edit engine/plan",
 	"engine/contract",
 	"engine/catalog engine/trigger engine/run engine/call engine/vault engine/store engine/sandbox engine/member",
 	"engine/console",
@@ -28,7 +28,7 @@ var layers = []string{
 
 // pure lists the packages that compute and nothing else; impure, what that rules out.
 var (
-	pure   = strings.Fields("engine/value engine/diag engine/expr engine/spec engine/journal engine/program engine/edit engine/contract")
+	pure   = strings.Fields("engine/value engine/diag engine/expr engine/spec engine/journal engine/program engine/edit engine/plan engine/contract")
 	impure = strings.Fields("database/sql io/fs log/slog net net/http os os/exec")
 )
 

@@ -30,20 +30,33 @@ const (
 type session struct {
 	URL   string `json:"url"`
 	Token string `json:"token"`
+	Dir   string `json:"dir"` // the whole path of the workspace
 }
 
 // ReadAPI returns where the API of the process that serves this data folder
 // is, and its token. It fails with [fs.ErrNotExist] if none serves.
 func ReadAPI(dataDir string) (base, token string, err error) {
+	s, err := readSession(dataDir)
+	return s.URL, s.Token, err
+}
+
+// ServedDir returns the workspace folder of the process that serves this data
+// folder, as its whole path.
+func ServedDir(dataDir string) (string, error) {
+	s, err := readSession(dataDir)
+	return s.Dir, err
+}
+
+func readSession(dataDir string) (session, error) {
 	data, err := os.ReadFile(filepath.Join(dataDir, apiFile))
 	if err != nil {
-		return "", "", err
+		return session{}, err
 	}
 	var s session
 	if err := json.Unmarshal(data, &s); err != nil {
-		return "", "", fmt.Errorf("read %s: %w", apiFile, err)
+		return session{}, fmt.Errorf("read %s: %w", apiFile, err)
 	}
-	return s.URL, s.Token, nil
+	return s, nil
 }
 
 // Serve runs everything until ctx ends: triggers, runs, reloading, the
@@ -207,7 +220,11 @@ func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, 
 // announce writes api.json, from which the commands learn where to ask.
 func (e *Engine) announce(address string) (forget func(), err error) {
 	path := filepath.Join(e.opt.DataDir(), apiFile)
-	data, err := json.Marshal(session{URL: "http://" + address, Token: e.token})
+	dir, err := filepath.Abs(e.opt.Dir)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(session{URL: "http://" + address, Token: e.token, Dir: dir})
 	if err != nil {
 		return nil, err
 	}

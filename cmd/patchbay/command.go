@@ -137,7 +137,7 @@ A workspace is a folder with the flows in flows/ and connectors of your own in c
 	flags.StringVar(&a.logLevel, "log-level", "", "what is logged: debug, info, warn or error (default info for serve, else warn)")
 	root.SetFlagErrorFunc(wrongFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	group(root, "write", "Write flows:", newInit(a), newCheck(a), newExplain(a), newRename(a), newCatalog(a), newFunctions(a), newLSP(a), newScopes(a), newSchema(a))
+	group(root, "write", "Write flows:", newInit(a), newCheck(a), newPlan(a), newExplain(a), newRename(a), newCatalog(a), newFunctions(a), newLSP(a), newScopes(a), newSchema(a))
 	group(root, "run", "Run them:", newServe(a), newRun(a), newRuns(a), newTriggers(a), newTables(a))
 	group(root, "connect", "Connect services:", newConnections(a), newConnect(a), newSecret(a), newCall(a), newSandbox(a))
 	group(root, "extend", "Write connectors:", newContract(a), newImport(a))

@@ -90,6 +90,7 @@ func steadied(text string) string {
 		{`(\d\d:\d\d:\d\d)  (\d+m)?[0-9.]+m?s\b`, "$1  1ms"}, // in a grid, whose columns must not depend on it
 		{`1ms +(\S)`, "1ms  $1"},
 		{`TOOK +WHY`, "TOOK  WHY"},
+		{`next at \d{4}-\d\d-\d\d \d\d:\d\d`, "next at 2026-01-01 00:00"},
 		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`, "2026-01-01 00:00:00"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "2026-01-01T00:00:00Z"},
 		{`-> (status \d+, )?(\d+m)?[0-9.]+(µs|ms|s)\b`, "-> ${1}1ms"},

@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 
 	"patchbay/engine/catalog"
+	"patchbay/engine/diag"
+	"patchbay/engine/program"
 )
 
 // depot is a built-in connector of two groups; that of the third does not check.
@@ -88,7 +90,8 @@ func TestOwnConnectorIsCheckedWhole(t *testing.T) {
 		}
 	}
 	wantFindings(t, b.reload(), `connectors/depot/broken.yaml:3:34: "FETCH /broken" is not a request [C211]`)
-	found := b.catalog.Check("connectors/idle/connector.yaml", []byte("connector: 1\nid: idle\nname: Idle\napi: { base_url: nowhere }\n"))
+	found := b.catalog.Check("connectors/idle/connector.yaml", []byte("connector: 1\nid: idle\nname: Idle\napi: { base_url: nowhere }\n"),
+		func(*program.Set) diag.List { return nil })
 	if got, want := fmt.Sprint(found), `connectors/idle/connector.yaml:4:18: "nowhere" is not the address of a service [C103]`; got != want {
 		t.Errorf("Check of a connector of one's own = %s, want %s", got, want)
 	}

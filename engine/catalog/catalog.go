@@ -117,6 +117,7 @@ type Catalog struct {
 	builtin map[string][]program.File
 	missing map[string]time.Time // files that are gone, and since when
 	stored  stored
+	serving bool // what is live starts runs by itself
 
 	versions versions
 }
@@ -146,7 +147,7 @@ func (c *Catalog) Load(ctx context.Context) (*Live, error) {
 	if c.builtin, err = readBuiltin(c.opt.Builtin); err != nil {
 		return nil, err
 	}
-	good, err := c.lastGood(ctx)
+	good, err := c.lastGood(ctx, workspaceName)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,13 @@ import (
 
 // Check returns the findings there would be in the file of that path, such as
 // "flows/report.yaml", if it held the text: checked against all else as it
-// stands in the workspace. Nothing is written and nothing goes live.
-func (c *Catalog) Check(file string, text []byte) diag.List {
+// stands in the workspace. more adds those that the files alone do not give.
+// Nothing is written and nothing goes live.
+func (c *Catalog) Check(file string, text []byte, more func(*program.Set) diag.List) diag.List {
 	live := c.Live()
-	src := With(live.read.Sources, program.File{Path: file, Data: text})
+	src := With(live.read.Sources, fileOf(file, text))
 	set := program.Build(src, program.Options{Sandbox: c.opt.Sandbox, Previous: []*program.Set{live.Set}})
-	return slices.DeleteFunc(set.Findings, func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
+	return slices.DeleteFunc(slices.Concat(set.Findings, more(set)), func(f diag.Finding) bool { return path.Clean(f.Pos.File) != file })
 }
 
 // With returns the text of a workspace with a file in place of the one of the

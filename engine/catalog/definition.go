@@ -49,8 +49,10 @@ type (
 
 const (
 	form = 1
-	// workspaceName is no id a flow can have.
+	// Under these names, which no flow can have as its id, the workspace is
+	// published: as a command or `serve` had it live last, and as `serve` had.
 	workspaceName   = ".workspace"
+	servedName      = ".served"
 	connectorPrefix = "connector-"
 	filePrefix      = "file-"
 )
@@ -239,7 +241,7 @@ func (c *Catalog) publish(ctx context.Context, d *draft, next *Live) error {
 	// there: another binary may be able to.
 	rejected := d.rejectedFlows()
 	for _, id := range slices.Sorted(maps.Keys(c.stored.published)) {
-		if _, live := next.Set.Flows[id]; live || id == workspaceName || slices.Contains(rejected, id) {
+		if _, live := next.Set.Flows[id]; live || id == workspaceName || id == servedName || slices.Contains(rejected, id) {
 			continue
 		}
 		if err := c.opt.Store.Unpublish(ctx, id); err != nil {
@@ -306,8 +308,11 @@ func (c *Catalog) publishWorkspace(ctx context.Context, next *Live) error {
 		return fmt.Errorf("publish the workspace: %w", err)
 	}
 	hash := "workspace-" + contentHash(data)
-	if c.stored.published[workspaceName] != hash {
-		if err := c.save(ctx, hash, w, workspaceName); err != nil {
+	for _, name := range []string{workspaceName, servedName} {
+		if c.stored.published[name] == hash || name == servedName && !c.serving {
+			continue
+		}
+		if err := c.save(ctx, hash, w, name); err != nil {
 			return fmt.Errorf("publish the workspace: %w", err)
 		}
 	}
@@ -389,20 +394,22 @@ func restored(files []storedFile) []program.File {
 	return out
 }
 
-// lastGood returns the text of what was live before the last stop. A stored
-// workspace that cannot be read is none: what is broken has no version then,
-// but the rest can start.
-func (c *Catalog) lastGood(ctx context.Context) (program.Sources, error) {
+// lastGood returns the text of what was live before the last stop, under the
+// first of the names that a workspace was published under. A stored workspace
+// that cannot be read is none: what is broken has no version then, but the rest
+// can start.
+func (c *Catalog) lastGood(ctx context.Context, names ...string) (program.Sources, error) {
 	published, err := c.opt.Store.Published(ctx)
 	if err != nil {
 		return program.Sources{}, fmt.Errorf("load the last good workspace: %w", err)
 	}
 	c.stored = stored{published: map[string]string{}, lists: map[string]bool{}}
 	maps.Copy(c.stored.published, published)
-	hash, ok := published[workspaceName]
-	if !ok {
+	i := slices.IndexFunc(names, func(name string) bool { return published[name] != "" })
+	if i < 0 {
 		return program.Sources{}, nil
 	}
+	hash := published[names[i]]
 	w, good, err := c.storedWorkspace(ctx, hash)
 	if err != nil {
 		c.opt.Logger.Warn("load the last good workspace", "error", err)

@@ -18,3 +18,9 @@ func (c *Catalog) RebuiltHash(ctx context.Context, hash string) (string, error) 
 	}
 	return flow.Hash, nil
 }
+
+// Serve notes that what is live is served, as Run does.
+func (c *Catalog) Serve(ctx context.Context) error { return c.serve(ctx) }
+
+// Again returns an empty catalog over the same folder and store.
+func (c *Catalog) Again() *Catalog { return New(c.opt) }

@@ -229,6 +229,14 @@ func file(fsys fs.FS, at, name string) (program.File, bool) {
 	return program.File{Path: name, Data: data}, true
 }
 
+// fileOf returns a file that would hold a text.
+func fileOf(name string, text []byte) program.File {
+	if len(text) > largest {
+		return program.File{Path: name, Unreadable: tooLarge(name, int64(len(text)))}
+	}
+	return program.File{Path: name, Data: text}
+}
+
 func content(fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {

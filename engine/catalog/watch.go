@@ -23,7 +23,13 @@ const (
 )
 
 // Run watches the workspace and reloads it when a file changes, until ctx ends.
-func (c *Catalog) Run(ctx context.Context) error { return c.run(ctx, rescan) }
+// What is live from now on is what a plan is held against once nothing serves.
+func (c *Catalog) Run(ctx context.Context) error {
+	if err := c.serve(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return c.run(ctx, rescan)
+}
 
 func (c *Catalog) run(ctx context.Context, rescan time.Duration) error {
 	w := &watch{catalog: c, told: map[string]bool{}}

@@ -126,6 +126,17 @@ func newBench(t testing.TB, files map[string]string) *bench {
 // start opens the store and loads the workspace.
 func (b *bench) start() *catalog.Live {
 	b.t.Helper()
+	b.open()
+	live, err := b.catalog.Load(b.t.Context())
+	if err != nil {
+		b.t.Fatalf("Load: %v", err)
+	}
+	return live
+}
+
+// open opens the store.
+func (b *bench) open() {
+	b.t.Helper()
 	s, err := store.Open(b.t.Context(), b.data, store.Options{})
 	if err != nil {
 		b.t.Fatal(err)
@@ -148,11 +159,6 @@ func (b *bench) start() *catalog.Live {
 		Dir: b.dir, Workspace: os.DirFS(b.dir), Builtin: b.builtin, Store: s,
 		Changed: func(l *catalog.Live) { b.changed <- l },
 	})
-	live, err := b.catalog.Load(b.t.Context())
-	if err != nil {
-		b.t.Fatalf("Load: %v", err)
-	}
-	return live
 }
 
 func (b *bench) restart() *catalog.Live {

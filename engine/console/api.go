@@ -7,6 +7,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/status", c.status)
 	api.HandleFunc("GET /api/v1/findings", c.findings)
 	api.HandleFunc("POST /api/v1/check", c.check)
+	api.HandleFunc("POST /api/v1/plan", c.plan)
 	api.HandleFunc("GET /api/v1/flows", c.flows)
 	api.HandleFunc("GET /api/v1/flows/{id}", c.flow)
 	api.HandleFunc("POST /api/v1/flows/{id}/runs", c.start)

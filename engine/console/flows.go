@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"patchbay/engine/catalog"
+	"patchbay/engine/diag"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/trigger"
@@ -49,16 +49,25 @@ func (c *Console) check(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
-	clean := path.Clean(req.Path)
-	if clean != req.Path || !strings.HasPrefix(clean, "flows/") && !strings.HasPrefix(clean, "connectors/") {
-		fail(w, http.StatusUnprocessableEntity, strconv.Quote(req.Path)+" is not the path of a file of the workspace", "such as flows/report.yaml")
+	if !isFile(w, req.Path) {
 		return
 	}
 	out := []Finding{}
-	for _, f := range c.opt.Catalog.Check(clean, []byte(req.Text)) {
+	ungranted := func(set *program.Set) diag.List { return set.Ungranted(GrantedBy(r.Context(), c.opt.Vault, set)) }
+	for _, f := range c.opt.Catalog.Check(req.Path, []byte(req.Text), ungranted) {
 		out = append(out, NewFinding(f))
 	}
 	answer(w, http.StatusOK, out)
+}
+
+// isFile reports whether a file of that path would be read; it has answered if
+// not.
+func isFile(w http.ResponseWriter, name string) bool {
+	if catalog.IsRead(name) {
+		return true
+	}
+	fail(w, http.StatusUnprocessableEntity, strconv.Quote(name)+" is not the path of a file of the workspace", "such as flows/report.yaml")
+	return false
 }
 
 func (c *Console) flows(w http.ResponseWriter, r *http.Request) {

@@ -30,7 +30,7 @@ func answerUnknown(p *process, l *ledger) (questions, happened int) {
 		order, _ := arrived["order"].(string)
 		action := ""
 		for _, asked := range []string{"tell", "reserve"} {
-			if strings.Contains(run.Reason, "ledger."+asked+" may or may not have happened") {
+			if strings.Contains(run.Reason, "."+asked+" may or may not have happened") {
 				action = asked
 			}
 		}

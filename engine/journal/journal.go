@@ -228,6 +228,15 @@ type FailedRun struct {
 	Appends  int   // how many appends its journal had then
 }
 
+// Started counts the runs that a trigger started since two times.
+type Started struct {
+	Flow, Trigger string
+
+	Late  int       // since the later one
+	All   int       // since the earlier one
+	First time.Time // when the first of all was accepted
+}
+
 // Cursor is how far a trigger has come that looks for what is new.
 type Cursor struct {
 	Flow, Trigger, Connection string

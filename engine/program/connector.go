@@ -52,6 +52,10 @@ func (c *Connector) Auth(name string) (*Auth, bool) {
 	return nil, false
 }
 
+// Own reports whether the connector was checked whole, as those of a workspace
+// are, and not only as far as it is used.
+func (c *Connector) Own() bool { return c.groups != nil && c.groups.whole }
+
 // NeedsConnection reports whether actions need a connection: false if one of
 // the ways in is none and there is nothing to fill in.
 func (c *Connector) NeedsConnection() bool {

@@ -37,6 +37,8 @@ type Flow struct {
 	Links map[string]string
 	// Calls are the flows it calls, by id, at the version it was checked with.
 	Calls map[string]*Flow
+	// Tables are those it names, by id, as it was checked with them.
+	Tables map[string]*TableShape
 
 	awaiting []*Step // of its own
 	hands    origin  // what its output is made of

@@ -142,7 +142,7 @@ func (b *builder) circle(back string) {
 // hash is the content hash of all that the flow does: its own text, the
 // connectors its roles stand for, the flows it calls and the shapes of its
 // tables. The accounts behind the roles are no part of it.
-func (f *Flow) hash(source []byte, tables map[string]*TableShape) string {
+func (f *Flow) hash(source []byte) string {
 	files := []File{{Path: "flow/" + f.ID, Data: source}}
 	for role, use := range f.Uses {
 		files = append(files, File{Path: "use/" + role + "/" + use.Connector.ID, Data: []byte(use.Connector.Hash)})
@@ -150,14 +150,23 @@ func (f *Flow) hash(source []byte, tables map[string]*TableShape) string {
 	for id, flow := range f.Calls {
 		files = append(files, File{Path: "call/" + id, Data: []byte(flow.Hash)})
 	}
-	for id, t := range tables {
-		var b strings.Builder
-		describe(&b, t.Row)
-		fmt.Fprintf(&b, " key %q", t.Key)
-		files = append(files, File{Path: "table/" + id, Data: []byte(b.String())})
+	for id, t := range f.Tables {
+		files = append(files, File{Path: "table/" + id, Data: []byte(t.shape())})
 	}
 	return hashFiles(files)
 }
+
+// shape describes all of a table that matters to the flows that use it.
+func (t *TableShape) shape() string {
+	var b strings.Builder
+	describe(&b, t.Row)
+	fmt.Fprintf(&b, " key %q", t.Key)
+	return b.String()
+}
+
+// SameShape reports whether both tables are the same to the flows that use
+// them.
+func (t *TableShape) SameShape(other *TableShape) bool { return t.shape() == other.shape() }
 
 // describe writes a type with all its parts.
 func describe(b *strings.Builder, t *value.Type) {

@@ -22,11 +22,10 @@ type flowCheck struct {
 	here place            // where the expressions stand that are being checked
 	// unusable are roles that stand for something with errors of its own.
 	unusable map[string]bool
-	tables   map[string]*TableShape // those the flow uses, for its hash
-	loops    map[string]*Action     // the steps that bring a list without a limit
-	used     map[string]bool        // the steps that an expression names; "" where one names them all
-	brought  []brought              // the steps that call a service or a flow
-	origins  map[string]origin      // by the names behind which it is found: steps.<id>, vars.<name>, the name of an item
+	loops    map[string]*Action // the steps that bring a list without a limit
+	used     map[string]bool    // the steps that an expression names; "" where one names them all
+	brought  []brought          // the steps that call a service or a flow
+	origins  map[string]origin  // by the names behind which it is found: steps.<id>, vars.<name>, the name of an item
 	// unaccounted are the roles of which it was told that they need an account.
 	unaccounted map[string]bool
 	unlinked    []string    // approve steps inside loops, which have no link of their own
@@ -48,8 +47,8 @@ func (b *builder) flow(id string) *Flow {
 	}
 	c := &flowCheck{
 		report: report{failed: f.parsed.broken, lost: f.parsed.lost}, b: b, spec: f.parsed.spec,
-		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}, Links: map[string]string{}},
-		ids:  map[string]place{}, unusable: map[string]bool{}, tables: map[string]*TableShape{}, loops: map[string]*Action{},
+		made: &Flow{ID: id, Uses: map[string]*Use{}, Calls: map[string]*Flow{}, Tables: map[string]*TableShape{}, Links: map[string]string{}},
+		ids:  map[string]place{}, unusable: map[string]bool{}, loops: map[string]*Action{},
 		used: map[string]bool{}, origins: map[string]origin{}, unaccounted: map[string]bool{}, failure: errorType(), answers: map[about]any{},
 	}
 	c.list, c.unseen, c.reads = &c.found, c.whyUnseen, c.noteRead
@@ -59,8 +58,8 @@ func (b *builder) flow(id string) *Flow {
 	f.flow = c.made
 	c.all()
 	c.made.rights = withoutSilenced(c.made.rights, f.file.Data)
-	c.made.Hash = c.made.hash(f.file.Data, c.tables)
-	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked, tables: c.tables}
+	c.made.Hash = c.made.hash(f.file.Data)
+	f.kept.check = &keptCheck{flow: c.made, failed: c.failed, found: c.found, asked: c.asked}
 	b.done(f)
 	return f.flow
 }

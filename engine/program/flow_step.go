@@ -227,7 +227,7 @@ func (c *flowCheck) tableTypes(s *spec.Step, a *Action, inputs, output *value.Ty
 		c.noTable(name)
 		return inputs, value.Of(value.Any)
 	}
-	c.tables[shape.ID] = shape
+	c.made.Tables[shape.ID] = shape
 	if a.Method == "upsert" && len(shape.Key) == 0 {
 		c.hinted(name, "F244", "say in "+shape.ID+".yaml which field tells one row from another, as in:  key: id",
 			"the table %q has no key, so a row cannot be found again to be replaced", shape.ID)

@@ -37,7 +37,6 @@ type keptCheck struct {
 	failed bool
 	found  diag.List
 	asked  []asked
-	tables map[string]*TableShape // for the hash of the flow
 }
 
 // asked is a question with the answer that a check was given: it reports
@@ -122,7 +121,7 @@ func (k *keptCheck) relinked(b *builder, source []byte) *keptCheck {
 	if maps.Equal(flow.Calls, k.flow.Calls) {
 		return k
 	}
-	flow.Hash = flow.hash(source, k.tables)
+	flow.Hash = flow.hash(source)
 	again := *k
 	again.flow = &flow
 	return &again

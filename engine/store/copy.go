@@ -139,8 +139,10 @@ func (a *About) read(ctx context.Context, db *sql.DB) (why string, err error) {
 	if err := a.readFacts(ctx, db); err != nil {
 		return "", err
 	}
+	// What is published under a name that begins with a dot is no flow.
 	err = db.QueryRowContext(ctx, `select
-		(select count(*) from run), (select count(*) from run where ended = 0), (select count(*) from published),
+		(select count(*) from run), (select count(*) from run where ended = 0),
+		(select count(*) from published where flow not like '.%'),
 		(select count(*) from sealed where kind = 'token'), (select count(*) from sealed where kind = 'secret')`).
 		Scan(&a.Runs, &a.Open, &a.Flows, &a.Tokens, &a.Secrets)
 	return "", err

@@ -1,0 +1,449 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"patchbay/engine/journal"
+	"patchbay/engine/program"
+)
+
+// Estimate is about how much a flow does a day, before and after. What is not
+// known is left out.
+type Estimate struct {
+	RunsBefore *float64 `json:"runs_before,omitempty"`
+	RunsAfter  *float64 `json:"runs_after,omitempty"`
+	// How says where the numbers come from, Unknown what they leave out.
+	How     []string `json:"how"`
+	Unknown []string `json:"unknown"`
+}
+
+// Calls are about how many calls a day all enabled flows make through a
+// connection that one of the flows that are different uses.
+type Calls struct {
+	Connection string  `json:"connection,omitempty"` // left out where none is needed
+	Connector  string  `json:"connector"`
+	Before     float64 `json:"before"`
+	After      float64 `json:"after"`
+	// Flows are those whose runs are not counted in After, because nobody knows
+	// how many there are.
+	Flows  []string `json:"flows"`
+	Limits []Limit  `json:"limits"` // those of the service that After exceeds
+}
+
+// Limit is a limit of a service.
+type Limit struct {
+	Action string `json:"action,omitempty"` // of one action, else of all together
+	Allow  int    `json:"allow"`
+	Per    string `json:"per"`
+	// Calls are those that the limit is for, a day; Most is how many it lets
+	// through.
+	Calls float64 `json:"calls"`
+	Most  float64 `json:"most"`
+}
+
+const day = 24 * time.Hour
+
+// estimate says about how often a flow runs.
+func (c *comparison) estimate(id string) *Estimate {
+	e := &Estimate{How: []string{}, Unknown: []string{}}
+	if f := c.before.Flows[id]; f != nil && f.Enabled {
+		e.RunsBefore = c.runs(f).number()
+	}
+	f := c.after.Flows[id]
+	if f == nil || !f.Enabled {
+		return e.orNil()
+	}
+	r := c.runs(f)
+	e.RunsAfter = r.number()
+	e.How, e.Unknown = append(e.How, r.how...), append(e.Unknown, r.unknown...)
+	if calls := c.perRun(f); r.known && len(calls.a) > 0 {
+		e.How = append(e.How, calls.how(c.History[id].Sampled))
+		e.Unknown = append(e.Unknown, calls.unknown...)
+	}
+	return e.orNil()
+}
+
+func (e *Estimate) orNil() *Estimate {
+	if e.RunsBefore == nil && e.RunsAfter == nil && len(e.Unknown) == 0 {
+		return nil
+	}
+	return e
+}
+
+// rate is how many runs a day a flow has.
+type rate struct {
+	runs    float64
+	known   bool // of one trigger at least
+	how     []string
+	unknown []string
+}
+
+func (r rate) number() *float64 {
+	if !r.known {
+		return nil
+	}
+	n := rounded(r.runs)
+	return &n
+}
+
+// rounded leaves as many digits as an estimate has.
+func rounded(n float64) float64 {
+	if n >= 10 {
+		return math.Round(n)
+	}
+	return math.Round(n*10) / 10
+}
+
+// runs says how many runs a day the triggers of a flow start: a schedule by the
+// clock, all others as they did.
+func (c *comparison) runs(f *program.Flow) rate {
+	var r rate
+	var silent []string
+	for _, t := range f.Triggers {
+		if t.Schedule != nil {
+			n, how := c.ticks(f, t)
+			r.runs, r.known = r.runs+n, true
+			r.how = append(r.how, how)
+			continue
+		}
+		st := c.History[f.ID].Triggers[t.ID]
+		n, over := c.average(st)
+		switch {
+		case over != "":
+			r.runs, r.known = r.runs+n, true
+			r.how = append(r.how, fmt.Sprintf("%s started %s in %s", t.ID, many(runsIn(st), "run"), over))
+		case !t.OnDemand:
+			silent = append(silent, t.ID)
+		}
+	}
+	if len(silent) > 0 {
+		why := "no history yet of "
+		if !c.Data {
+			why = "only a data folder tells how often it is started by "
+		}
+		r.unknown = append(r.unknown, why+strings.Join(silent, ", "))
+	}
+	return r
+}
+
+// ticks returns how often a schedule fires a day.
+func (c *comparison) ticks(f *program.Flow, t *program.FlowTrigger) (float64, string) {
+	n := c.frequency(t.Schedule)
+	how := fmt.Sprintf("%s fires %s", clock(t.Schedule), times(n))
+	if use := f.Fanned(); use != nil {
+		n *= c.accounts(use)
+		how += " for each account of " + use.Written() + c.accountsSaid(use)
+	}
+	return n, how
+}
+
+// accounts returns how many accounts a role stands for, 1 where nobody knows.
+func (c *comparison) accounts(use *program.Use) float64 {
+	return float64(max(c.Accounts[use.Written()], 1))
+}
+
+// accountsSaid says in words how many accounts are counted.
+func (c *comparison) accountsSaid(use *program.Use) string {
+	if n := c.Accounts[use.Written()]; n > 0 {
+		return " (" + strconv.Itoa(n) + ")"
+	}
+	return " (one is counted: how many there are is not known)"
+}
+
+// frequency returns how often a schedule fires a day: over the next four weeks
+// or, where that is rarer, between the next two times.
+func (c *comparison) frequency(s *program.Schedule) float64 {
+	if s.Every > 0 {
+		return float64(day) / float64(s.Every)
+	}
+	of := c.Ticks(s)
+	n, known := c.counted[of]
+	if !known {
+		n = c.count(s)
+		c.counted[of] = n
+	}
+	return n
+}
+
+func (c *comparison) count(s *program.Schedule) float64 {
+	const most = 3000
+	end, n := c.Now.Add(4*Week), 0
+	at := c.Next(s, c.Now)
+	if at.After(end) {
+		if next := c.Next(s, at); !next.IsZero() {
+			return float64(day) / float64(next.Sub(at))
+		}
+		return 0
+	}
+	for ; !at.IsZero() && !at.After(end); at = c.Next(s, at) {
+		if n++; n == most { // every few minutes: what is left is as this was
+			return float64(n) * float64(day) / float64(at.Sub(c.Now))
+		}
+	}
+	return float64(n) * float64(day) / float64(4*Week)
+}
+
+// times says how often something is a day, a week, in 30 days or a year.
+func times(n float64) string {
+	in, span := n, "a day"
+	switch {
+	case n >= 1:
+	case n*7 >= 1:
+		in, span = n*7, "a week"
+	case n*30 >= 1:
+		in, span = n*30, "in 30 days"
+	default:
+		in, span = n*365, "a year"
+	}
+	if rounded(in) == 1 {
+		return "once " + span
+	}
+	return number(in) + " times " + span
+}
+
+// average returns how many runs a day there were, and over which time; "" if
+// there were none.
+func (c *comparison) average(st journal.Started) (float64, string) {
+	over := Week
+	if st.Late == 0 {
+		over = Month
+	}
+	if st.All == 0 {
+		return 0, ""
+	}
+	// What began a few days ago has not run for a week.
+	days := min(over, max(day, c.Now.Sub(st.First))).Hours() / 24
+	if days == 1 {
+		return float64(runsIn(st)), "the last day"
+	}
+	return float64(runsIn(st)) / days, "the last " + many(int(math.Ceil(days)), "day")
+}
+
+func runsIn(st journal.Started) int {
+	if st.Late > 0 {
+		return st.Late
+	}
+	return st.All
+}
+
+// through is what calls are counted by.
+type through struct{ connection, connector string }
+
+// load is how many calls something makes, by connection and action.
+type load struct {
+	a map[through]map[string]float64
+	// measured is set if a part of them is known from runs, written if a part
+	// is only known from the file.
+	measured, written bool
+	unknown           []string
+}
+
+func (l *load) add(use *program.Use, a *program.Action, n float64) {
+	if a.Transport == program.Table || n == 0 {
+		return
+	}
+	l.put(through{use.Written(), a.Connector.ID}, a.ID, n)
+}
+
+// how says what the calls of a run are known by.
+func (l *load) how(sampled int) string {
+	var all []string
+	for _, at := range slices.SortedFunc(maps.Keys(l.a), through.compare) {
+		sum := 0.0
+		for _, n := range l.a[at] {
+			sum += n
+		}
+		all = append(all, number(sum)+" through "+cmp.Or(at.connection, at.connector))
+	}
+	runs := "as in its last " + many(sampled, "run")
+	if sampled == 1 {
+		runs = "as in its last run"
+	}
+	by := "as its steps are written"
+	switch {
+	case l.measured && l.written:
+		by = runs + " and as its new steps are written"
+	case l.measured:
+		by = runs
+	}
+	return "calls in a run, " + by + ": " + strings.Join(all, ", ")
+}
+
+func (t through) compare(o through) int {
+	return cmp.Or(cmp.Compare(t.connector, o.connector), cmp.Compare(t.connection, o.connection))
+}
+
+// perRun returns how many calls a run of a flow makes. A step that was there
+// before makes as many as it did; one that is new makes one a run, and one a
+// turn inside a loop.
+func (c *comparison) perRun(f *program.Flow) *load {
+	h, l := c.History[f.ID], &load{}
+	places := f.Standings()
+	guess := func(s program.Standing, n float64) {
+		l.add(s.Use, s.Action, n)
+		l.written = true
+	}
+	var old map[string]program.Standing
+	if before := c.before.Flows[f.ID]; before != nil {
+		old = before.Standings()
+	}
+	for _, path := range slices.Sorted(maps.Keys(places)) {
+		s := places[path]
+		if s.Action == nil {
+			continue
+		}
+		each := float64(1 + len(s.Action.Before))
+		o, was := old[path]
+		was = was && o.Action != nil && o.Action.ID == s.Action.ID
+		m := h.Calls[path]
+		switch loop := loopAround(places, path); {
+		case h.Sampled > 0 && m.Action == s.Action.ID:
+			l.measured = true
+			l.add(s.Use, s.Action, each*float64(m.Calls)/float64(h.Sampled))
+		case h.Sampled > 0 && was, strings.Contains("/"+path, "/on_error/"):
+			// It never came to that in the runs there were, or only an error does.
+		case loop != "" && h.Turns[loop] > 0:
+			guess(s, each*float64(h.Turns[loop])/float64(h.Sampled))
+		case loop != "":
+			guess(s, each)
+			l.unknown = append(l.unknown, "how many turns the loop "+loop+" makes is not known; one is counted")
+		default:
+			guess(s, each)
+		}
+	}
+	slices.Sort(l.unknown)
+	l.unknown = slices.Compact(l.unknown)
+	return l
+}
+
+// loopAround returns the path of the innermost loop around a step, "" for none.
+func loopAround(places map[string]program.Standing, path string) string {
+	loop := ""
+	for at, s := range places {
+		if s.Kind == program.DoForEach && strings.HasPrefix(path, at+".") && len(at) > len(loop) {
+			loop = at
+		}
+	}
+	return loop
+}
+
+// perDay returns how many calls a day all flows of a set make that are switched
+// on, and whose runs nobody can count, by connection.
+func (c *comparison) perDay(set *program.Set) (*load, map[through][]string) {
+	sum, uncounted := &load{}, map[through][]string{}
+	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
+		f := set.Flows[id]
+		if !f.Enabled {
+			continue
+		}
+		c.looks(f, sum)
+		r, calls := c.runs(f), c.perRun(f)
+		for at, actions := range calls.a {
+			if len(r.unknown) > 0 {
+				uncounted[at] = append(uncounted[at], id)
+			}
+			for action, n := range actions {
+				sum.put(at, action, n*r.runs)
+			}
+		}
+	}
+	return sum, uncounted
+}
+
+func (l *load) put(at through, action string, n float64) {
+	if l.a == nil {
+		l.a = map[through]map[string]float64{}
+	}
+	if l.a[at] == nil {
+		l.a[at] = map[string]float64{}
+	}
+	l.a[at][action] += n
+}
+
+// looks adds the looks of the polls of a flow: one call each.
+func (c *comparison) looks(f *program.Flow, sum *load) {
+	for _, t := range f.Triggers {
+		if t.Event == nil || t.Event.Poll == nil {
+			continue
+		}
+		poll := t.Event.Poll
+		n := float64(day) / float64(max(poll.Every, time.Second)) * float64(1+len(poll.Action.Before))
+		if t.Use.Every() {
+			n *= c.accounts(t.Use)
+		}
+		sum.add(t.Use, poll.Action, n)
+	}
+}
+
+// calls says how many calls a day there would be, for the connections that the
+// flows use that are different.
+func (c *comparison) calls(different []Flow) []Calls {
+	was, _ := c.perDay(c.before)
+	is, uncounted := c.perDay(c.after)
+	out := []Calls{}
+	for _, at := range c.concerned(different) {
+		made := Calls{Connection: at.connection, Connector: at.connector, Flows: append([]string{}, uncounted[at]...), Limits: []Limit{}}
+		for _, n := range was.a[at] {
+			made.Before += n
+		}
+		for _, n := range is.a[at] {
+			made.After += n
+		}
+		if made.Before == 0 && made.After == 0 && len(made.Flows) == 0 {
+			continue
+		}
+		if k := c.after.Connectors[at.connector]; k != nil {
+			made.Limits = append(made.Limits, exceeded("", k.Limits, made.After)...)
+			for _, id := range slices.Sorted(maps.Keys(is.a[at])) {
+				if a, ok := k.Action(strings.TrimPrefix(id, k.ID+".")); ok {
+					made.Limits = append(made.Limits, exceeded(id, a.Limits, is.a[at][id])...)
+				}
+			}
+		}
+		made.Before, made.After = rounded(made.Before), rounded(made.After)
+		out = append(out, made)
+	}
+	return out
+}
+
+// concerned returns what the flows go through that are different.
+func (c *comparison) concerned(different []Flow) []through {
+	var all []through
+	add := func(f *program.Flow) {
+		if f == nil {
+			return
+		}
+		for _, use := range f.Uses {
+			all = append(all, through{use.Written(), use.Connector.ID})
+		}
+		for at := range c.perRun(f).a {
+			all = append(all, at)
+		}
+	}
+	for i := range different {
+		add(c.before.Flows[different[i].ID])
+		add(c.after.Flows[different[i].ID])
+	}
+	slices.SortFunc(all, through.compare)
+	return slices.Compact(all)
+}
+
+// exceeded returns the limits that are too low for so many calls a day. One
+// that is for each value of an input says nothing about all of them.
+func exceeded(action string, limits []*program.Limit, calls float64) []Limit {
+	var out []Limit
+	for _, l := range limits {
+		most := float64(l.Allow) * float64(day) / float64(l.Per)
+		if l.By == nil && calls > most {
+			out = append(out, Limit{Action: action, Allow: l.Allow, Per: span(l.Per), Calls: rounded(calls), Most: rounded(most)})
+		}
+	}
+	return out
+}
