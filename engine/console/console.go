@@ -27,6 +27,7 @@ import (
 	"patchbay/engine/journal"
 	"patchbay/engine/member"
 	"patchbay/engine/program"
+	"patchbay/engine/run"
 	"patchbay/engine/sandbox"
 	"patchbay/engine/store"
 	"patchbay/engine/trigger"
@@ -52,6 +53,8 @@ type Options struct {
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
+	// Look goes through a run as its journal has it and does nothing.
+	Look func(flow *program.Flow, r *journal.Run, state *journal.State, keep func(run.Glance) bool) []run.Glance
 	// Backup hands over a copy of the database, with the key where that is wanted.
 	Backup func(ctx context.Context, withKey bool, take func(copied io.Reader, size int64) error) error
 	// Examine says how the data folder stands.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"patchbay/engine/journal"
+	"patchbay/engine/program"
 )
 
 // Run is a run. GET /api/v1/runs answers a list of them, the newest first: 50,
@@ -177,6 +178,16 @@ type RetryRequest struct {
 	// With is the version of the flow it runs on: "original" (or ""), the one
 	// it ran on, or "current", the one that is live.
 	With string `json:"with"`
+	// Items are turns of loops, such as "each[3]": of what failed only that in
+	// them is retried.
+	Items []string `json:"items"`
+	// Edit sets what steps are given, each as "step.input=value", and the item
+	// of a turn by its name in the flow: "each[3].contact.email=ada@example.com".
+	// Values are read as YAML.
+	Edit []string `json:"edit"`
+	// DryRun only answers what the retry would do.
+	DryRun bool   `json:"dry_run"`
+	By     string `json:"by"` // who wants it, for the journal
 }
 
 // RetryAnswer says what a retry does. The run goes on under its number.
@@ -187,6 +198,45 @@ type RetryAnswer struct {
 	Definition string   `json:"definition"` // the hash of the version it runs on now
 	Kept       []string `json:"kept"`       // the steps that keep what came of them
 	Again      []string `json:"again"`      // those that are done once more
+	// Steps are all steps of the run that keep something or are done, those of
+	// a loop once for all items.
+	Steps  []RetryStep `json:"steps"`
+	Edits  []RetryEdit `json:"edits,omitempty"`
+	Calls  int         `json:"calls"`  // how many calls it makes as far as is known, pages not counted
+	Writes int         `json:"writes"` // how many of them write to a service
+	// AtLeast is set where there are loops of which nobody knows yet how many
+	// items they have.
+	AtLeast bool `json:"at_least,omitempty"`
+	DryRun  bool `json:"dry_run,omitempty"` // nothing was done
+}
+
+// RetryStep is what a retry does with a step: how many times it keeps what came
+// of it, does it once more, and does it for the first time. More than once is
+// for a step in a loop.
+type RetryStep struct {
+	Path   string         `json:"path"` // without the numbers of turns
+	Name   string         `json:"name,omitempty"`
+	Does   string         `json:"does"` // the action, or the kind of the step
+	Effect program.Effect `json:"effect,omitempty"`
+	Repeat string         `json:"repeat,omitempty"` // of a write: safe, unsafe, or the header of its key
+	Kept   int            `json:"kept,omitempty"`
+	Again  int            `json:"again,omitempty"`
+	First  int            `json:"first,omitempty"`
+	// Each is set for a step of a loop whose items are not known yet.
+	Each bool `json:"each,omitempty"`
+	// Perhaps is set where a condition may leave it out.
+	Perhaps bool `json:"perhaps,omitempty"`
+	// Differs is set for a write that is kept although it would be another one
+	// now: what was done at a service stays done.
+	Differs bool `json:"differs,omitempty"`
+}
+
+// RetryEdit is a value that takes the place of another.
+type RetryEdit struct {
+	Path  string `json:"path"`  // of the step, or of the turn whose item it is
+	Field string `json:"field"` // of what it is given; "" for the whole item
+	Old   any    `json:"old"`   // null where it is not known yet
+	New   any    `json:"new"`
 }
 
 // Sentence tells in one line what is kept and what is done once more: "steps

@@ -234,7 +234,7 @@ func (b *bench) retry(t *testing.T, from string) {
 		t.Fatalf("there is nothing to retry from %s", from)
 	}
 	b.told = append(b.told, fmt.Sprintf("retry %s: again %v, kept %v, open %v", from, r.Again, r.Kept, r.Open))
-	if err := b.store.Reopen(t.Context(), 1, r.Events(time.Now())); err != nil {
+	if err := b.store.Reopen(t.Context(), 1, r.Events(time.Now(), "")); err != nil {
 		t.Fatal(err)
 	}
 }
