@@ -48,14 +48,7 @@ type overviewData struct {
 	Tables   []Table
 
 	Subscriptions []Subscription
-	Inbox         []inboxEntry
-}
-
-// inboxEntry is a run that goes on only once a person has answered.
-type inboxEntry struct {
-	Run   Run
-	Path  string // of an approve step; "" for a write without a known outcome
-	Local string // the page on which it is answered
+	Inbox         []Letter
 }
 
 // latest is how many runs the overview shows.
@@ -92,31 +85,11 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	for _, f := range c.FindingsOf(ctx, live) {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
-	if data.Inbox, err = c.inbox(ctx); err != nil {
+	if data.Inbox, err = c.letters(ctx, "", latest+1); err != nil {
 		return data, err
 	}
 	data.Tables, err = c.allTables(ctx)
 	return data, err
-}
-
-// inbox returns the latest runs that ask a person.
-func (c *Console) inbox(ctx context.Context) ([]inboxEntry, error) {
-	unknown, err := c.opt.Store.Runs(ctx, journal.Filter{Status: journal.OutcomeUnknown, Limit: latest})
-	if err != nil {
-		return nil, err
-	}
-	asked, err := c.opt.Store.Asked(ctx, latest)
-	if err != nil {
-		return nil, err
-	}
-	var all []inboxEntry
-	for _, run := range unknown {
-		all = append(all, inboxEntry{Run: newRun(run), Local: "/runs/" + strconv.FormatInt(run.ID, 10)})
-	}
-	for _, w := range asked {
-		all = append(all, inboxEntry{Run: newRun(w.Run), Path: w.Path, Local: local(c.opt.Link(w.Run.ID, w.Path))})
-	}
-	return all, nil
 }
 
 // local returns an address of this console without the name of the server.

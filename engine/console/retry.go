@@ -106,6 +106,9 @@ func chooseRetry(run journal.Run, state *journal.State, from string, items []str
 		if chosen, ok = state.RetryFailed(items...); !ok && len(items) > 0 {
 			return nil, noFailure(run, state, items)
 		}
+		if !ok && run.Status == journal.PartlyFailed {
+			return nil, conflict("--from STEP does one of it once more, and what follows", "all that failed in run %d was dismissed", run.ID)
+		}
 		if !ok {
 			return nil, conflict("--from start does all of it once more, --from STEP that step and what follows",
 				"nothing failed in run %d: its status is %s", run.ID, run.Status)

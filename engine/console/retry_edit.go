@@ -51,21 +51,25 @@ type target struct {
 	kept  bool
 }
 
-// findEdited returns what a place names: the longest path of a step before a
-// dot, or a turn with the name of its item.
+// findEdited returns what a place names: the step with the longest path that
+// stands before the field, or a turn with the name of its item.
 func findEdited(steps []run.Glance, place string) (*target, *refusal) {
 	var found *target
+	var longest int
 	var allowed []string
 	for _, g := range steps {
-		for _, t := range targets(g) {
-			if t.kept = g.Outcome != ""; !t.kept {
-				allowed = append(allowed, placesOf(t)...)
-			}
+		ways := targets(g)
+		if len(ways) > 0 && g.Outcome == "" {
+			allowed = append(allowed, placesOf(ways[len(ways)-1])...)
+		}
+		for _, t := range ways {
+			t.kept = g.Outcome != ""
 			rest, ok := strings.CutPrefix(place, t.prefix)
 			whole := g.Turn && place == strings.TrimSuffix(t.prefix, ".")
-			if !ok && !whole || found != nil && len(found.path) > len(t.path) {
+			if !ok && !whole || longest > len(t.prefix) {
 				continue
 			}
+			longest = len(t.prefix)
 			own := t.target
 			if !whole {
 				own.field = value.SplitPath(rest)

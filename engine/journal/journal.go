@@ -279,7 +279,27 @@ type Filter struct {
 	Since      time.Time // accepted then or later; zero for any time
 	Until      time.Time // accepted before; zero for any time
 	Before     int64     // ids below this one; 0 for the newest
+	After      int64     // ids above this one
+	Oldest     bool      // the oldest first
 	Limit      int       // 0 means 50
+}
+
+// Reopening is a run that has ended and is to be taken up again.
+type Reopening struct {
+	Run        int64
+	Definition string  // that it goes on with
+	Events     []Event // why, and what is forgotten of it
+	Due        time.Time
+}
+
+// Replay is how far a replay of many runs has come. It is known by its name
+// until it is over.
+type Replay struct {
+	Name     string
+	Begun    time.Time
+	Position int64 // the last run that was dealt with
+	Told     any   // what came of it so far
+	Over     bool
 }
 
 // Lease is the right to work on a run, as it was claimed.

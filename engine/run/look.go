@@ -299,8 +299,11 @@ func (l *look) turns(s *program.Step, f *frame, g *Glance, p place) {
 		in.sight.at[s.As] = path
 		at := len(l.all)
 		l.steps(s.Steps, in, p)
-		if turn.Outcome != "" {
+		switch {
+		case turn.Outcome != "":
 			l.settle(at)
+		case begun && !slices.ContainsFunc(l.all[at:], func(g Glance) bool { return g.Outcome == "" && !g.Turn && len(g.Step.Branches) == 0 }):
+			l.all[at-1].Outcome = journal.Done
 		}
 	}
 }

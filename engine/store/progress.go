@@ -110,7 +110,7 @@ func (s *Store) Reopen(ctx context.Context, id int64, events []journal.Event) er
 			if !reopens(journal.Status(r.status)) {
 				return journal.ErrNotEnded
 			}
-			return t.reopen(&r, c)
+			return t.reopen(&r, c, c.at)
 		})
 	}
 	return wrap(err, "take up run %d again", id)
@@ -298,12 +298,13 @@ func (t *tx) nudge(run, at int64) error {
 	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, run)
 }
 
-// reopen queues the run again, at its old place of its queue.
-func (t *tx) reopen(r *standing, c *change) error {
+// reopen queues the run again, at its old place of its queue, not to be claimed
+// before it is due.
+func (t *tx) reopen(r *standing, c *change, due int64) error {
 	if err := t.write(r, c.events); err != nil {
 		return err
 	}
-	wake, err := t.place(r, c.at)
+	wake, err := t.place(r, due)
 	if err != nil {
 		return err
 	}
@@ -313,7 +314,7 @@ func (t *tx) reopen(r *standing, c *change) error {
 	t.move(r.flow, journal.Status(r.status), journal.Queued)
 	t.claimable = t.claimable || wake.Valid
 	return t.exec(`update run set appended = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
-		nudged = 0, dismissed = 0, wake = ? where id = ?`, r.appended, c.at, wake, r.id)
+		nudged = 0, dismissed = 0, wake = ? where id = ?`, r.appended, due, wake, r.id)
 }
 
 // place returns when a run that comes back to its queue may be claimed, and

@@ -65,6 +65,9 @@ func listing(f journal.Filter) (string, []any) {
 	if !f.Until.IsZero() {
 		where, args = append(where, "created < ?"), append(args, nanos(f.Until))
 	}
+	if f.After > 0 {
+		where, args = append(where, "id > ?"), append(args, f.After)
+	}
 	from, flow, status := "run", "flow = ?", "status = ?"
 	if f.Undone {
 		from, flow, status = "run indexed by run_undone", "+flow = ?", "+status = ?"
@@ -99,7 +102,11 @@ func listing(f journal.Filter) (string, []any) {
 	if limit <= 0 {
 		limit = 50
 	}
-	return text + " order by id desc limit ?", append(args, limit)
+	order := " order by id desc limit ?"
+	if f.Oldest {
+		order = " order by id limit ?"
+	}
+	return text + order, append(args, limit)
 }
 
 // Counts returns, for each flow, how many of its runs are in each status;
