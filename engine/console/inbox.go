@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"patchbay/engine/journal"
@@ -133,11 +134,15 @@ func (c *Console) failureLetter(r journal.Run, open journal.Letter) Letter {
 		l.Reason, l.Class, l.Step, l.Action = f.Message, string(f.Class), f.Step, f.Action
 	}
 	l.Resolve = c.commands(retry, dismiss+" --reason …")
+	l.Page += "/retry"
+	if open.Path != "" {
+		l.Page += "?" + url.Values{"item": {open.Path}}.Encode()
+	}
 	return l
 }
 
 func (c *Console) letter(kind string, r journal.Run, path string) Letter {
-	return Letter{Kind: kind, Run: r.ID, Flow: r.Flow, Connection: r.Connection, Path: path, Step: path, Page: "/runs/" + strconv.FormatInt(r.ID, 10)}
+	return Letter{Kind: kind, Run: r.ID, Flow: r.Flow, Status: r.Status, Connection: r.Connection, Path: path, Step: path, Page: "/runs/" + strconv.FormatInt(r.ID, 10)}
 }
 
 // commands are command lines as they are to be typed for this data folder.

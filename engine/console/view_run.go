@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -212,16 +211,17 @@ type Letter struct {
 	// Kind is unknown (a write of which nobody knows whether it happened),
 	// approval, failed (a run), item (of a loop, behind which the run went on),
 	// or step (behind which it did).
-	Kind       string    `json:"kind"`
-	Run        int64     `json:"run"`
-	Flow       string    `json:"flow"`
-	Connection string    `json:"connection,omitempty"` // that the event came through
-	Path       string    `json:"path,omitempty"`       // of the step or the item; "" for the run
-	Step       string    `json:"step,omitempty"`       // that failed, by its path
-	Action     string    `json:"action,omitempty"`
-	Reason     string    `json:"reason"`
-	Class      string    `json:"class,omitempty"` // of the failure
-	Since      time.Time `json:"since"`
+	Kind       string         `json:"kind"`
+	Run        int64          `json:"run"`
+	Flow       string         `json:"flow"`
+	Status     journal.Status `json:"status"`               // of the run
+	Connection string         `json:"connection,omitempty"` // that the event came through
+	Path       string         `json:"path,omitempty"`       // of the step or the item; "" for the run
+	Step       string         `json:"step,omitempty"`       // that failed, by its path
+	Action     string         `json:"action,omitempty"`
+	Reason     string         `json:"reason"`
+	Class      string         `json:"class,omitempty"` // of the failure
+	Since      time.Time      `json:"since"`
 	// Item is what the item of a loop holds.
 	Item any `json:"item,omitempty"`
 	// Sent is the request of which no answer came.
@@ -353,9 +353,18 @@ func (s RetryStep) Remark() string {
 func (a RetryAnswer) Cost() string { return cost(a.Calls, a.Writes, a.AtLeast) }
 
 func cost(calls, writes int, atLeast bool) string {
-	text := "no calls"
-	if calls > 0 {
-		text = fmt.Sprintf("%s, of which %d write", counted(calls, "call"), writes)
+	var text string
+	switch {
+	case calls == 0:
+		return "no calls"
+	case writes == 0:
+		text = counted(calls, "call") + ", none of which writes"
+	case writes == 1 && calls == 1:
+		text = "1 call, which writes"
+	case writes == 1:
+		text = counted(calls, "call") + ", 1 of which writes"
+	default:
+		text = counted(calls, "call") + ", " + strconv.Itoa(writes) + " of which write"
 	}
 	if atLeast {
 		text = "at least " + text

@@ -28,8 +28,8 @@ type State struct {
 	// the whole run.
 	dismissed map[string]bool
 	ending    *value.Failure // of the Ended event
-	steps   map[string]*StepState
-	paths   []string // keys of steps, in the order of their first event
+	steps     map[string]*StepState
+	paths     []string // keys of steps, in the order of their first event
 }
 
 // StepState is what a journal says about one step.
