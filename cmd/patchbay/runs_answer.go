@@ -61,7 +61,7 @@ together with --happened what was found is the result, as far as it is what the 
 	c.Flags().StringVar(&f.output, "output", "", "the same as a JSON `file`")
 	c.Flags().StringVar(&f.check, "check", "", "look at the service with this `action`, which must only read")
 	c.Flags().StringArrayVar(&f.with, "with", nil, "an input of the action of --check as `name=value`; may be given many times")
-	c.Flags().StringVar(&f.connection, "connection", "", "the `name` of the connection of --check (default: the connector's own or only one)")
+	c.Flags().StringVar(&f.connection, "connection", "", "the `name` of the connection of --check (default: the one that was written to)")
 	c.Flags().StringVar(&f.by, "by", "", "the `name` of who answers (default: yours on this machine)")
 	return c
 }

@@ -63,11 +63,13 @@ func (a *app) replay(ctx context.Context, c *client, f console.ReplayRequest, ye
 			return err
 		}
 		a.printReplay(plan)
-		if f.DryRun || plan.Taken == 0 {
+		if f.DryRun || plan.Taken+plan.Before == 0 {
 			return nil
 		}
-		if agreed, err := a.agreed(ctx, "Go on?"); err != nil || !agreed {
-			return err
+		if plan.Taken > 0 {
+			if agreed, err := a.agreed(ctx, "Go on?"); err != nil || !agreed {
+				return err
+			}
 		}
 	}
 	var done console.ReplayAnswer
@@ -81,20 +83,32 @@ func (a *app) replay(ctx context.Context, c *client, f console.ReplayRequest, ye
 	if done.Left {
 		fmt.Fprintf(a.Stdout, "The flow lets %d runs wait (limits.queue), and half of that is left to new events: the same command takes up the rest later.\n", done.Queue)
 	}
-	if c.running {
-		if done.Taken > 0 {
-			fmt.Fprintf(a.Stdout, "They go on in the running `patchbay serve`: patchbay runs --flow %s\n", f.Flow)
+	good := true
+	if !c.running {
+		var err error
+		if good, err = a.followAll(ctx, c, done); err != nil {
+			return err
 		}
-		return nil
+	} else if done.Taken > 0 {
+		fmt.Fprintf(a.Stdout, "They go on in the running `patchbay serve`: patchbay runs --flow %s\n", f.Flow)
 	}
-	return a.followAll(ctx, c, done)
+	if !done.Left {
+		// Everything was told: the same command is a new replay from here on.
+		if err := c.post(ctx, "/replays/close", f, nil); err != nil {
+			return err
+		}
+	}
+	if !good {
+		return errSaid
+	}
+	return nil
 }
 
 // printReplay says what a replay does.
 func (a *app) printReplay(plan console.ReplayAnswer) {
 	fmt.Fprintf(a.Stdout, "%s of %s since %s, %s version\n", count(plan.Taken, "run"), plan.Flow, moment(plan.Since), plan.With)
 	if plan.Before > 0 {
-		fmt.Fprintf(a.Stdout, "  this goes on with the replay of %s, which took up %s before it was cut off\n", moment(plan.Begun), count(plan.Before, "run"))
+		fmt.Fprintf(a.Stdout, "  this goes on with the replay of %s, which took up %s\n", moment(plan.Begun), count(plan.Before, "run"))
 	}
 	g := grid(a.Stdout)
 	for _, s := range plan.Writing() {
@@ -112,32 +126,32 @@ func (a *app) printReplay(plan console.ReplayAnswer) {
 	}
 }
 
-// followAll works on the runs until each has come to a rest.
-func (a *app) followAll(ctx context.Context, c *client, done console.ReplayAnswer) error {
+// followAll works on the runs until each has come to a rest. It reports whether
+// all of them went well.
+func (a *app) followAll(ctx context.Context, c *client, done console.ReplayAnswer) (bool, error) {
 	counts := map[journal.Status]int{}
 	for _, id := range done.Runs {
 		if err := c.follow(ctx, id, func(journal.Event) {}); err != nil {
-			return err
+			return false, err
 		}
 		var r console.Run
 		if err := c.get(ctx, "/runs/"+strconv.FormatInt(id, 10), &r); err != nil {
-			return err
+			return false, err
 		}
 		counts[r.Status]++
 	}
 	var parts []string
-	good := 0
 	for _, s := range statuses() {
 		if n := counts[journal.Status(s)]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(s, "_", " ")))
 		}
 	}
-	if good = counts[journal.Succeeded] + counts[journal.SkippedStatus]; len(parts) > 0 {
+	good := counts[journal.Succeeded] + counts[journal.SkippedStatus]
+	if len(parts) > 0 {
 		fmt.Fprintln(a.Stdout, strings.Join(parts, ", "))
 	}
 	if good < len(done.Runs) {
 		fmt.Fprintf(a.Stdout, "what needs you: patchbay inbox --flow %s\n", done.Flow)
-		return errSaid
 	}
-	return nil
+	return good == len(done.Runs), nil
 }

@@ -20,6 +20,7 @@ type question struct {
 	run    journal.Run
 	path   string
 	action *program.Action // nil where the version of the flow is gone
+	use    *program.Use
 }
 
 // question returns the open write of a run that an answer is for: the one at
@@ -38,7 +39,9 @@ func (c *Console) question(ctx context.Context, run journal.Run, path string) (*
 	}
 	q := &question{run: run, path: path}
 	if flow, err := c.opt.Catalog.Definition(ctx, run.Definition); err == nil {
-		q.action = flow.Standings()[program.WrittenPath(path)].Action
+		if at, ok := flow.Standings()[program.WrittenPath(path)]; ok {
+			q.action, q.use = at.Action, at.Use
+		}
 	}
 	return q, nil, nil
 }
@@ -97,6 +100,9 @@ func (c *Console) lookAfter(r *http.Request, run journal.Run, req WriteCheckRequ
 	q, refused, err := c.question(r.Context(), run, req.Path)
 	if refused != nil || err != nil {
 		return WriteCheckAnswer{}, refused, err
+	}
+	if connector, _, _ := strings.Cut(req.Action, "."); req.Connection == "" && q.action != nil && q.action.Connector.ID == connector {
+		req.Connection = q.use.In(run.Connection) // the account that was written to
 	}
 	action, conn, input, refused := c.toCall(r, CallRequest{Action: req.Action, Connection: req.Connection, With: req.With})
 	if refused != nil {

@@ -20,6 +20,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("POST /api/v1/runs/{id}/retry", c.retry)
 	api.HandleFunc("POST /api/v1/runs/{id}/dismiss", c.dismiss)
 	api.HandleFunc("POST /api/v1/replays", c.replay)
+	api.HandleFunc("POST /api/v1/replays/close", c.closeReplay)
 	api.HandleFunc("GET /api/v1/inbox", c.inbox)
 	api.HandleFunc("GET /api/v1/operations", c.operations)
 	api.HandleFunc("POST /api/v1/call", c.call)

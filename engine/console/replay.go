@@ -19,6 +19,8 @@ const (
 	// pace is how far apart the runs of a replay become due, so that those of
 	// new events find a place between them.
 	pace = 20 * time.Millisecond
+	// remembered is how long a replay that is over is known if nobody closes it.
+	remembered = 24 * time.Hour
 	// toldRefusals is how many runs that cannot be taken up are named.
 	toldRefusals = 20
 )
@@ -134,8 +136,8 @@ func (c *Console) goThrough(ctx context.Context, p *replaying) error {
 	if err != nil {
 		return err
 	}
-	if found {
-		p.resume(earlier)
+	if found && p.resume(earlier) {
+		return nil
 	}
 	if err := c.measure(ctx, p); err != nil {
 		return err
@@ -151,37 +153,71 @@ func (c *Console) goThrough(ctx context.Context, p *replaying) error {
 		if err != nil {
 			return err
 		}
-		p.kept.Over = len(runs) < replayed && !full
-		p.kept.Told = p.progress()
+		done := len(runs) < replayed && !full
+		p.kept.Told = p.progress(done)
 		if !p.req.DryRun {
 			if err := c.opt.Store.Replay(ctx, p.kept, taken); err != nil {
 				return err
 			}
 		}
-		if p.kept.Over || full {
+		if done || full {
 			return nil
 		}
 	}
 }
 
-// progress is what is kept of a replay beside its position.
-func (p *replaying) progress() any {
+// progress is what is kept of a replay beside its position. Times are text, as
+// they come back.
+func (p *replaying) progress(done bool) any {
+	runs := make([]any, len(p.told.Runs))
+	for i, id := range p.told.Runs {
+		runs[i] = int(id)
+	}
 	return map[string]any{
-		"since": p.told.Since.Format(time.RFC3339Nano), "until": p.told.Until.Format(time.RFC3339Nano), "taken": p.told.Before + p.told.Taken,
+		"since": p.told.Since.Format(time.RFC3339Nano), "until": p.told.Until.Format(time.RFC3339Nano), "runs": runs, "done": done,
 	}
 }
 
-// resume goes on with a replay that was cut off.
-func (p *replaying) resume(earlier journal.Replay) {
+// resume goes on with a replay that was cut off. It reports whether all of its
+// runs were taken up before.
+func (p *replaying) resume(earlier journal.Replay) bool {
 	told, _ := earlier.Told.(map[string]any)
+	done := told["done"] == true
+	if done && p.kept.Begun.Sub(earlier.Begun) > remembered {
+		return false
+	}
 	at := func(key string) time.Time {
 		text, _ := told[key].(string)
 		t, _ := time.Parse(time.RFC3339Nano, text) // it was written by progress
 		return t
 	}
+	runs, _ := told["runs"].([]any)
+	for _, run := range runs {
+		id, _ := run.(int)
+		p.told.Runs = append(p.told.Runs, int64(id))
+	}
 	p.kept = earlier
-	p.told.Before, _ = told["taken"].(int)
-	p.told.Since, p.told.Until, p.told.Begun = at("since"), at("until"), earlier.Begun
+	p.told.Before, p.told.Since, p.told.Until, p.told.Begun = len(runs), at("since"), at("until"), earlier.Begun
+	return done
+}
+
+// closeReplay forgets a replay: the same request is a new one then.
+func (c *Console) closeReplay(w http.ResponseWriter, r *http.Request) {
+	var req ReplayRequest
+	if !decode(w, r, &req) {
+		return
+	}
+	p, refused := newReplay(req, time.Now())
+	if refused != nil {
+		fail(w, refused.status, refused.message, refused.hint)
+		return
+	}
+	p.kept.Over = true
+	if err := c.opt.Store.Replay(r.Context(), p.kept, nil); err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, struct{}{})
 }
 
 // measure finds out how many runs there is room for: a flow may say how many
@@ -235,7 +271,7 @@ func (c *Console) takeSome(ctx context.Context, p *replaying, runs []journal.Run
 		p.told.add(run.ID, plan.answer)
 		p.room--
 		taken = append(taken, journal.Reopening{
-			Run: run.ID, Definition: plan.answer.Definition, Events: plan.events, Due: time.Now().Add(time.Duration(p.told.Taken) * pace),
+			Run: run.ID, Definition: plan.answer.Definition, Events: plan.events, Due: time.Now().Add(time.Duration(p.told.Taken-1) * pace),
 		})
 	}
 	return taken, false, nil

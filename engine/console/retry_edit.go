@@ -200,7 +200,7 @@ func (t *target) fieldType(place string) (*value.Type, *refusal) {
 			}
 			at = f.Type
 		default:
-			return nil, wrongEdit("", "%s: %s is %s, and has nothing inside it", place, about, at)
+			return nil, wrongEdit("", "%s: %s is of the type %s, and has nothing inside it", place, about, at)
 		}
 		about = part
 	}

@@ -4,8 +4,10 @@ import "time"
 
 // ReplayRequest takes many runs of a flow up again, POST /api/v1/replays: each
 // as a retry would, all in the usual queues of the flow. The same request
-// repeated after it was cut off goes on behind the runs that were dealt with,
-// and takes none of them up twice.
+// repeated goes on behind the runs that were dealt with, where it was cut off,
+// and takes none of them up twice. That is so until POST
+// /api/v1/replays/close with the same body, or for a day: then it is a new
+// replay.
 type ReplayRequest struct {
 	Flow string `json:"flow"`
 	// Status chooses runs: failed, partly_failed or cancelled; "" for the first
@@ -29,8 +31,8 @@ type ReplayAnswer struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
 	Begun time.Time `json:"begun"`
-	// Taken is how many runs are taken up, Runs which; Before is how many an
-	// earlier request of the same replay took up that was cut off.
+	// Taken is how many runs are taken up, and Before how many the same request
+	// took up earlier; Runs are all of them.
 	Taken  int     `json:"taken"`
 	Runs   []int64 `json:"runs"`
 	Before int     `json:"before,omitempty"`

@@ -169,7 +169,7 @@ type SettleRequest struct {
 type WriteCheckRequest struct {
 	Path       string         `json:"path"` // of the step; "" for the only open one
 	Action     string         `json:"action"`
-	Connection string         `json:"connection"` // "" for the connector's default
+	Connection string         `json:"connection"` // "" for the one that was written to, at another service for its default
 	With       map[string]any `json:"with"`
 	By         string         `json:"by"` // who looks, for the journal
 }
