@@ -2,12 +2,14 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	"patchbay/engine/journal"
+	"patchbay/engine/program"
 )
 
 // The kinds of letters, in the order of the inbox: what stands still for want
@@ -15,6 +17,7 @@ import (
 const (
 	letterUnknown  = "unknown"
 	letterApproval = "approval"
+	letterConnect  = "connection"
 	letterFailed   = "failed"
 	letterItem     = "item"
 	letterStep     = "step"
@@ -45,10 +48,11 @@ func (c *Console) inbox(w http.ResponseWriter, r *http.Request) {
 }
 
 // letters returns what needs a person, of one flow or of all: writes without a
-// known outcome, approvals, then failures, each with the latest run first.
+// known outcome, approvals, connections that runs wait for, then failures, each
+// with the latest run first.
 func (c *Console) letters(ctx context.Context, flow string, limit int) ([]Letter, error) {
 	all := []Letter{}
-	for _, part := range []func(context.Context, string, int) ([]Letter, error){c.openWrites, c.openApprovals, c.openFailures} {
+	for _, part := range []func(context.Context, string, int) ([]Letter, error){c.openWrites, c.openApprovals, c.openConnections, c.openFailures} {
 		if len(all) >= limit {
 			break
 		}
@@ -94,6 +98,37 @@ func (c *Console) openApprovals(ctx context.Context, flow string, limit int) ([]
 		l.Since, l.Reason, l.Page = w.Run.Created, "step "+w.Path+" waits for an approval", local(c.opt.Link(w.Run.ID, w.Path))
 		at := fmt.Sprintf("patchbay runs approve %d %s", w.Run.ID, quoted(w.Path))
 		l.Resolve = c.commands(at+" --yes", at+" --no")
+		all = append(all, l)
+	}
+	return all, err
+}
+
+// openConnections tells of the connections that runs wait for, once for each
+// flow.
+func (c *Console) openConnections(ctx context.Context, flow string, limit int) ([]Letter, error) {
+	paused, err := c.opt.Store.Paused(ctx)
+	var all []Letter
+	for _, p := range paused {
+		if flow != "" && p.Flow != flow || len(all) == limit {
+			continue
+		}
+		run, err := c.opt.Store.RunByID(ctx, p.First)
+		if errors.Is(err, journal.ErrNoRun) {
+			continue // cancelled and pruned in this moment
+		}
+		if err != nil {
+			return nil, err
+		}
+		l := c.letter(letterConnect, run, "")
+		l.Since, l.Connection, l.Reason, l.Page = run.Created, p.Connection, run.Reason, "/connections"
+		if p.Runs > 1 {
+			l.Reason = "with " + counted(p.Runs-1, "later run") + " " + l.Reason
+		}
+		l.Resolve = c.commands("patchbay connections --test")
+		name, _ := program.SplitMember(p.Connection)
+		if conn := c.opt.Catalog.Set().Connections[name]; conn != nil && conn.Auth != nil && conn.Auth.Type == program.AuthOAuth2Code {
+			l.Resolve = c.commands("patchbay connect " + name)
+		}
 		all = append(all, l)
 	}
 	return all, err

@@ -141,3 +141,71 @@ func TestAPIReplay(t *testing.T) {
 	k.ask("POST", "/replays", `{"flow": "visit", "since": "1h", "from": "start", "with": "current", "status": "failed", "dry_run": true}`)
 	k.golden("replay.txt")
 }
+
+// TestMendPages looks at the pages on which runs that went wrong are dealt with.
+func TestMendPages(t *testing.T) {
+	s := serve(t, false)
+	s.api("PUT", "/secrets/bell_key", `{"value": "k3y-of-the-bell"}`, nil)
+	s.changed("round", round)
+	if _, _, text := s.page("/inbox"); !strings.Contains(text, "Inbox Nothing needs you.") {
+		t.Errorf("the first inbox = %s", text)
+	}
+	s.finish(s.start("greet", `{"inputs": {"name": "nobody"}}`))
+	s.finish(s.start("round", `{}`))
+	s.finish(s.start("greet", `{"inputs": {"name": "lost"}}`))
+	s.api("POST", "/runs/3/check", `{"action": "bell.state", "by": "grace"}`, nil)
+
+	tests := []struct {
+		path  string
+		wants []string // in the text
+		marks []string // in the markup
+	}{
+		{"/", []string{
+			"Waiting for an answer 1 3 greet outcome unknown ring: nobody knows whether bell.ring happened",
+			"Failed, and not dealt with 2 2 round partly failed each[1]: nobody is not at home &#34;nobody&#34;",
+			"1 greet failed nobody is not at home",
+		}, []string{`href="/runs/2/retry?item=each%5B1%5D"`, `href="/runs/1/retry"`}},
+		{"/inbox?flow=round", []string{"Inbox of round all flows greet round 2 round partly failed each[1]: nobody is not at home"}, nil},
+		{"/runs/1", []string{"Nobody has dealt with this failure. Mend or dismiss it"}, []string{`<a href="/runs/1/retry">`}},
+		{"/runs/1/retry", []string{
+			"Retry run 1 greet failed ring : nobody is not at home what failed everything What it does",
+			"ring bell.ring again writes (create), twice is not the same as once It makes 1 call, which writes.",
+			"What the steps are given ring.for string ring.count integer, may be missing Who does it Show what that does Retry Or let it be Why nothing is to be done Dismiss",
+		}, []string{
+			`<input data-edit="ring.for" value="nobody">`, `<input data-edit="ring.count" value="" placeholder="not known yet">`,
+			`data-post="/api/v1/runs/1/retry" data-from="failed" data-with="original" data-items="" data-to="/runs/1">Retry</button>`,
+		}},
+		{"/runs/1/retry?edit=ring.for%3DAda", []string{"Edited: ring for: &#34;nobody&#34; → &#34;Ada&#34;"}, []string{`<input data-edit="ring.for" data-edited value="Ada">`}},
+		{"/runs/1/retry?edit=ring.who%3DAda", []string{"ring.who: &#34;who&#34; is nothing that bell.ring takes allowed: for, count Or let it be"}, nil},
+		{"/runs/2/retry?item=each%5B1%5D", []string{
+			"Retry run 2 round partly failed each[1].#1 : nobody is not at home The item: &#34;nobody&#34; what failed everything What it does",
+			"all set kept each.#1 bell.ring kept 2, again 1 writes (create), twice is not the same as once sum set kept",
+			"each[1].name string each[1].for string each[1].count integer",
+		}, []string{`data-items="each[1]"`, `data-post="/api/v1/runs/2/dismiss" data-path="each[1]" data-takes="reason"`}},
+		{"/runs/3", []string{
+			"The answer to the write of step ring never arrived. Look at the service: did it happen? What was sent: POST " + s.bell + "/rings",
+			"asked by grace { &#34;for&#34;: &#34;&#34;, &#34;id&#34;: &#34;r1&#34; }",
+			"It happened It did not Look with an action Action bell.state What it is given, as JSON Look",
+			"looked whether it happened ring bell.state by grace",
+		}, []string{`<textarea name="output" rows="2">{&#34;for&#34;:&#34;&#34;,&#34;id&#34;:&#34;r1&#34;}</textarea>`}},
+		{"/runs/9/retry", []string{"There is no run &#34;9&#34;."}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			_, html, text := s.page(tt.path)
+			for _, want := range tt.wants {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s has no %q in:\n%s", tt.path, want, text)
+				}
+			}
+			for _, want := range tt.marks {
+				if !strings.Contains(html, want) {
+					t.Errorf("%s has no %s in:\n%s", tt.path, want, html)
+				}
+			}
+			if strings.Contains(html, "k3y-of-the-bell") || strings.Contains(html, "ZgotmplZ") {
+				t.Errorf("%s shows what it must not:\n%s", tt.path, html)
+			}
+		})
+	}
+}

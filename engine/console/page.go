@@ -94,7 +94,7 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	}
 	data.MoreLetters = len(letters) > latest
 	for _, l := range letters[:min(len(letters), latest)] {
-		if l.Kind == letterUnknown || l.Kind == letterApproval {
+		if l.Kind == letterUnknown || l.Kind == letterApproval || l.Kind == letterConnect {
 			data.Asked = append(data.Asked, l)
 		} else {
 			data.Failed = append(data.Failed, l)

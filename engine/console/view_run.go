@@ -209,8 +209,9 @@ type DismissAnswer struct {
 // one flow.
 type Letter struct {
 	// Kind is unknown (a write of which nobody knows whether it happened),
-	// approval, failed (a run), item (of a loop, behind which the run went on),
-	// or step (behind which it did).
+	// approval, connection (that runs of the flow wait for; Run is the first),
+	// failed (a run), item (of a loop, behind which the run went on), or step
+	// (behind which it did).
 	Kind       string         `json:"kind"`
 	Run        int64          `json:"run"`
 	Flow       string         `json:"flow"`
