@@ -164,7 +164,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Catalog: e.catalog, Store: e.store, Vault: e.vault, Calls: e.calls, Hooks: e.hooks, Intake: e.intake(), Sandbox: e.sandbox,
 		Schedules: e.schedules, Polls: e.polls, Members: e.members, Subscriptions: e.subscriptions,
 		Backup: e.Backup, Examine: e.examineServing, Rename: e.askRename, Connection: e.connection, SendEvent: e.sender(), Dir: e.opt.Dir, Version: e.opt.Version,
-		PublicURL: func() string { return *e.publicURL.Load() }, ConsoleURL: e.opt.ConsoleURL, Token: e.token, Link: e.link, Logger: e.log,
+		PublicURL: func() string { return *e.publicURL.Load() }, ConsoleURL: e.opt.ConsoleURL, Token: e.token, Link: e.link, Look: e.look, Logger: e.log,
 	})
 	e.runner = run.New(run.Options{
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
@@ -242,6 +242,10 @@ func (e *Engine) reloaded(live *catalog.Live) {
 		told.Findings = e.console.FindingsOf(context.Background(), live)
 		e.opt.Reloaded(&told)
 	}
+}
+
+func (e *Engine) look(flow *program.Flow, r *journal.Run, state *journal.State, keep func(run.Glance) bool) []run.Glance {
+	return e.runner.Look(flow, r, state, keep)
 }
 
 func (e *Engine) observe(r *journal.Run, ev journal.Event) {

@@ -48,19 +48,11 @@ It is a real call, unless --sandbox is given: "patchbay catalog CONNECTOR.ACTION
 }
 
 func (a *app) call(ctx context.Context, c *client, id string, f callFlags) error {
-	connector, _, dotted := strings.Cut(id, ".")
-	if !dotted {
-		return usagef("`patchbay catalog "+connector+"` lists its actions", "%q is not an action: write connector.action", id)
-	}
-	var ops []console.Operation
-	if err := c.get(ctx, "/operations?connector="+url.QueryEscape(connector), &ops); err != nil {
+	inputs, err := inputsOf(ctx, c, id)
+	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(ops, func(o console.Operation) bool { return o.ID == id && o.Kind == "action" })
-	if i < 0 {
-		return usagef(nearest(id, operationIDs(ops, "action")), "there is no action %q", id)
-	}
-	with, err := assigned("--with", f.with, ops[i].Inputs)
+	with, err := assigned("--with", f.with, inputs)
 	if err != nil {
 		return err
 	}
@@ -79,6 +71,23 @@ func (a *app) call(ctx context.Context, c *client, id string, f callFlags) error
 		return errSaid
 	}
 	return nil
+}
+
+// inputsOf returns the inputs of an action.
+func inputsOf(ctx context.Context, c *client, id string) ([]console.Input, error) {
+	connector, _, dotted := strings.Cut(id, ".")
+	if !dotted {
+		return nil, usagef("`patchbay catalog "+connector+"` lists its actions", "%q is not an action: write connector.action", id)
+	}
+	var ops []console.Operation
+	if err := c.get(ctx, "/operations?connector="+url.QueryEscape(connector), &ops); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(ops, func(o console.Operation) bool { return o.ID == id && o.Kind == "action" })
+	if i < 0 {
+		return nil, usagef(nearest(id, operationIDs(ops, "action")), "there is no action %q", id)
+	}
+	return ops[i].Inputs, nil
 }
 
 // printCall shows the request, what came back and the output.

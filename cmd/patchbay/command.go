@@ -138,7 +138,7 @@ A workspace is a folder with the flows in flows/ and connectors of your own in c
 	root.SetFlagErrorFunc(wrongFlag)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	group(root, "write", "Write flows:", newInit(a), newCheck(a), newPlan(a), newExplain(a), newRename(a), newCatalog(a), newFunctions(a), newLSP(a), newScopes(a), newSchema(a))
-	group(root, "run", "Run them:", newServe(a), newRun(a), newRuns(a), newTriggers(a), newTables(a))
+	group(root, "run", "Run them:", newServe(a), newRun(a), newRuns(a), newInbox(a), newTriggers(a), newTables(a))
 	group(root, "connect", "Connect services:", newConnections(a), newConnect(a), newSecret(a), newCall(a), newSandbox(a))
 	group(root, "extend", "Write connectors:", newContract(a), newImport(a))
 	group(root, "keep", "Keep them running:", newBackup(a), newRestore(a), newDoctor(a))

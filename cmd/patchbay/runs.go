@@ -37,7 +37,7 @@ func newRuns(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs there were, and look into them",
-		Long:  "Lists the latest runs, the newest first. The commands below it look into one run, end it, answer its question, approve what it asks, or retry it.",
+		Long:  "Lists the latest runs, the newest first. The commands below it look into one run, end it, answer its question, approve what it asks, retry it or many at once, or dismiss what failed in it.",
 		Example: `  patchbay runs
   patchbay runs --flow weekly-report --status failed
   patchbay runs show 42`,
@@ -59,7 +59,7 @@ func newRuns(a *app) *cobra.Command {
 	c.Flags().IntVar(&limit, "limit", 50, "how many runs at the most")
 	c.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
 	a.sandboxFlag(c)
-	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsApprove(a), newRunsRetry(a), newRunsExport(a))
+	c.AddCommand(newRunsShow(a), newRunsCancel(a), newRunsAnswer(a), newRunsApprove(a), newRunsRetry(a), newRunsReplay(a), newRunsDismiss(a), newRunsExport(a))
 	return c
 }
 
@@ -190,69 +190,6 @@ func newRunsCancel(a *app) *cobra.Command {
 			})
 		},
 	}
-}
-
-// answerFlags are the flags of `runs answer`.
-type answerFlags struct {
-	happened, didNot bool
-	step, output     string
-}
-
-func newRunsAnswer(a *app) *cobra.Command {
-	var f answerFlags
-	c := &cobra.Command{
-		Use:   "answer ID",
-		Short: "Say whether a write with an unknown outcome happened",
-		Long: `A run stops as "outcome unknown" where a write was sent, no answer came back, and a repeat could do harm. Look at
-the service: if it happened, the run goes on behind the step; if not, the step is done once more.`,
-		Example: `  patchbay runs answer 42 --happened
-  patchbay runs answer 42 --did-not-happen --step 'each[3].apply'
-  patchbay runs answer 42 --happened --output note.json`,
-		Args:              exactly("ID", "`patchbay runs --status outcome_unknown` lists the runs that ask"),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at, err := runNumber(args[0])
-			if err != nil {
-				return err
-			}
-			if f.happened == f.didNot {
-				return usagef("look at the service to find out", "either --happened or --did-not-happen must be given")
-			}
-			return a.engine(cmd.Context(), func(ctx context.Context, c *client) error {
-				return a.answer(ctx, c, at, f)
-			})
-		},
-	}
-	c.Flags().BoolVar(&f.happened, "happened", false, "the write happened")
-	c.Flags().BoolVar(&f.didNot, "did-not-happen", false, "it did not, and is done once more")
-	c.Flags().StringVar(&f.step, "step", "", "the `path` of the step, if the run asks about several")
-	c.Flags().StringVar(&f.output, "output", "", "what the service answered, as a JSON `file`, if later steps need it")
-	return c
-}
-
-func (a *app) answer(ctx context.Context, c *client, at string, f answerFlags) error {
-	output, err := a.event(f.output)
-	if err != nil {
-		return err
-	}
-	var r console.Run
-	if err := c.get(ctx, at, &r); err != nil {
-		return err
-	}
-	if open := journal.Fold(r.Journal).Unsettled(); f.step == "" {
-		if len(open) > 1 {
-			return usagef("the steps: "+strings.Join(open, ", "), "the run asks about %d steps: name one with --step", len(open))
-		}
-		f.step = strings.Join(open, "")
-	}
-	request := map[string]any{"path": f.step, "happened": f.happened}
-	if output != nil {
-		request["output"] = output
-	}
-	if err := c.post(ctx, at+"/answer", request, nil); err != nil {
-		return err
-	}
-	return a.goOn(ctx, c, r)
 }
 
 // goOn says what becomes of a run that goes on.

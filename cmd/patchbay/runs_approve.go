@@ -70,10 +70,7 @@ func (a *app) approve(ctx context.Context, c *client, at, step string, f approve
 	if err != nil && len(r.Asks) > 0 {
 		return err
 	}
-	if f.by == "" {
-		f.by, _ = a.Env("USER")
-	}
-	if f.by == "" {
+	if f.by = a.who(f.by); f.by == "" {
 		return usagef("--by grace@example.com", "it must be said who answers")
 	}
 	request := map[string]any{"path": step, "approved": f.yes, "by": f.by, "form": with}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,15 +77,6 @@ func (a *app) secretText(ctx context.Context, name string) (string, error) {
 		return "", usagef("patchbay secret set "+name+" < file", "the standard input holds no value")
 	}
 	return text, nil
-}
-
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func newSecretList(a *app) *cobra.Command {

@@ -44,8 +44,14 @@ func (t *trace) event(e journal.Event) {
 		t.line("waits", e, about)
 	case journal.Answered:
 		t.line("answered", e, strings.ReplaceAll(e.Text, "_", " "))
+	case journal.Checked:
+		t.line("checked", e, strings.TrimSpace(e.Text+" "+summary(e.Data)))
+	case journal.Edited:
+		t.line("edited", e, strings.TrimSpace(strings.TrimPrefix(console.EditedText(e), e.Path)))
 	case journal.Retried:
 		t.line("retried", e, "")
+	case journal.Dismissed:
+		t.line("dismissed", e, e.Text)
 	case journal.Began, journal.Ended:
 	}
 }
@@ -66,6 +72,9 @@ func (t *trace) line(what string, e journal.Event, about string) {
 	}
 	if about != "" {
 		facts = append(facts, strings.ReplaceAll(about, "\n", " "))
+	}
+	if e.By != "" {
+		facts = append(facts, "by "+e.By)
 	}
 	fmt.Fprintln(t.out, printable(strings.Join(facts, " · ")))
 }

@@ -54,7 +54,7 @@ func (k *talk) steady(text string) string {
 		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 		comma := line[len(strings.TrimSuffix(line, ",")):]
 		switch name {
-		case `"at"`, `"created"`, `"ended"`, `"live_at"`, `"took"`, `"hash"`, `"definition"`:
+		case `"at"`, `"since"`, `"until"`, `"begun"`, `"created"`, `"ended"`, `"live_at"`, `"took"`, `"hash"`, `"definition"`:
 			lines[i] = indent + name + ": …" + comma
 		case `"event_id"`:
 			if strings.Contains(line, `"demand-`) {

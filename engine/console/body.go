@@ -166,6 +166,8 @@ func called(t reflect.Type) string {
 		return "text"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Slice:
+		return "a list"
 	default:
 		return "an object"
 	}

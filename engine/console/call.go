@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"maps"
@@ -21,24 +22,36 @@ func (c *Console) call(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
+	action, conn, input, refused := c.toCall(r, req)
+	if refused != nil {
+		fail(w, refused.status, refused.message, refused.hint)
+		return
+	}
+	answer(w, http.StatusOK, c.callBy(r.Context(), action, conn, input))
+}
+
+// toCall finds what a call by hand is made of.
+func (c *Console) toCall(r *http.Request, req CallRequest) (*program.Action, *program.Connection, map[string]any, *refusal) {
 	set := c.opt.Catalog.Set()
 	action, hint, ok := set.FindAction(req.Action)
 	if !ok {
-		fail(w, http.StatusNotFound, "there is no action "+strconv.Quote(req.Action), hint)
-		return
+		return nil, nil, nil, &refusal{http.StatusNotFound, "there is no action " + strconv.Quote(req.Action), hint}
 	}
 	conn, reason, hint := c.connectionFor(r, set, action.Connector, req.Connection)
 	if reason != "" {
-		fail(w, http.StatusUnprocessableEntity, reason, hint)
-		return
+		return nil, nil, nil, &refusal{http.StatusUnprocessableEntity, reason, hint}
 	}
 	input, err := object(req.With)
 	if err != nil {
-		fail(w, http.StatusUnprocessableEntity, "with: "+err.Error(), "")
-		return
+		return nil, nil, nil, &refusal{http.StatusUnprocessableEntity, "with: " + err.Error(), ""}
 	}
+	return action, conn, input, nil
+}
+
+// callBy makes a call by hand.
+func (c *Console) callBy(ctx context.Context, action *program.Action, conn *program.Connection, input map[string]any) CallAnswer {
 	path := "call/" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	res, err := c.opt.Calls.Do(r.Context(), call.Request{
+	res, err := c.opt.Calls.Do(ctx, call.Request{
 		// A call by hand is no repeat of any other, so its key is a new one.
 		Action: action, Connection: conn, Input: input, Key: value.UUID(rand.Text() + path), Op: call.Op{Path: path},
 	})
@@ -50,7 +63,7 @@ func (c *Console) call(w http.ResponseWriter, r *http.Request) {
 		}
 		out.Failure = failure
 	}
-	answer(w, http.StatusOK, out)
+	return out
 }
 
 // connectionFor returns the connection of that name, or the connector's

@@ -8,8 +8,10 @@
 // their webhooks and the OAuth callback have a listener of their own.
 //
 // The pages are written by the server from the same forms: / shows what is
-// live, and what it asks people, /runs the runs, /runs/{id} what happened in one, /tables/{name} rows,
-// /approve/{id}/… a question to somebody who has its link and no token.
+// live, and what it asks people, /inbox all that needs a person, /runs the runs,
+// /runs/{id} what happened in one, /runs/{id}/retry what a retry of it would
+// do, /tables/{name} rows, /approve/{id}/… a question to somebody who has its
+// link and no token.
 // A script under /assets/ keeps them fresh in place; without it they reload.
 package console
 
@@ -27,6 +29,7 @@ import (
 	"patchbay/engine/journal"
 	"patchbay/engine/member"
 	"patchbay/engine/program"
+	"patchbay/engine/run"
 	"patchbay/engine/sandbox"
 	"patchbay/engine/store"
 	"patchbay/engine/trigger"
@@ -52,6 +55,8 @@ type Options struct {
 
 	// Connection returns a connection by name, with what its token brought.
 	Connection func(ctx context.Context, name string) (*program.Connection, bool)
+	// Look goes through a run as its journal has it and does nothing.
+	Look func(flow *program.Flow, r *journal.Run, state *journal.State, keep func(run.Glance) bool) []run.Glance
 	// Backup hands over a copy of the database, with the key where that is wanted.
 	Backup func(ctx context.Context, withKey bool, take func(copied io.Reader, size int64) error) error
 	// Rename gives something another name; its error is an *edit.RefusedError
@@ -108,6 +113,8 @@ func (c *Console) Handler() http.Handler {
 	pages.HandleFunc("GET /{$}", c.overview)
 	pages.HandleFunc("GET /runs", c.runsPage)
 	pages.HandleFunc("GET /runs/{id}", c.runPage)
+	pages.HandleFunc("GET /runs/{id}/retry", c.retryPage)
+	pages.HandleFunc("GET /inbox", c.inboxPage)
 	pages.HandleFunc("GET /connections", c.connectionsPage)
 	pages.HandleFunc("GET /connections/{name}", c.membersPage)
 	pages.HandleFunc("GET /tables/{name}", c.tablePage)

@@ -61,18 +61,24 @@ func newAction(a *program.Action) Operation {
 	default:
 		o.Request = string(a.Transport) + " " + a.Method
 	}
+	o.Repeat = repeatOf(a)
+	return o
+}
+
+// repeatOf says of a write whether it may be sent twice, "" of what is none.
+func repeatOf(a *program.Action) string {
 	switch {
 	case a.Effect == program.EffectRead:
+		return ""
 	case a.Repeat.Header != "":
-		o.Repeat = a.Repeat.Header
+		return a.Repeat.Header
 	case a.Repeat.Part != "":
-		o.Repeat = "multipart." + a.Repeat.Part
+		return "multipart." + a.Repeat.Part
 	case a.Repeat.Safe:
-		o.Repeat = "safe"
+		return "safe"
 	default:
-		o.Repeat = "unsafe"
+		return "unsafe"
 	}
-	return o
 }
 
 func newTrigger(t *program.Trigger) Operation {

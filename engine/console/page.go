@@ -27,6 +27,7 @@ func parsePages() *template.Template {
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
 		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "local": local, "join": either, "joined": joined,
 		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone, "odd": odd,
+		"change": change, "inline": inline,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 
@@ -48,14 +49,9 @@ type overviewData struct {
 	Tables   []Table
 
 	Subscriptions []Subscription
-	Inbox         []inboxEntry
-}
-
-// inboxEntry is a run that goes on only once a person has answered.
-type inboxEntry struct {
-	Run   Run
-	Path  string // of an approve step; "" for a write without a known outcome
-	Local string // the page on which it is answered
+	Asked         []Letter // what stands still until it is answered
+	Failed        []Letter
+	MoreLetters   bool
 }
 
 // latest is how many runs the overview shows.
@@ -92,31 +88,20 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	for _, f := range c.FindingsOf(ctx, live) {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
-	if data.Inbox, err = c.inbox(ctx); err != nil {
+	letters, err := c.letters(ctx, "", latest+1)
+	if err != nil {
 		return data, err
+	}
+	data.MoreLetters = len(letters) > latest
+	for _, l := range letters[:min(len(letters), latest)] {
+		if l.Kind == letterUnknown || l.Kind == letterApproval || l.Kind == letterConnect {
+			data.Asked = append(data.Asked, l)
+		} else {
+			data.Failed = append(data.Failed, l)
+		}
 	}
 	data.Tables, err = c.allTables(ctx)
 	return data, err
-}
-
-// inbox returns the latest runs that ask a person.
-func (c *Console) inbox(ctx context.Context) ([]inboxEntry, error) {
-	unknown, err := c.opt.Store.Runs(ctx, journal.Filter{Status: journal.OutcomeUnknown, Limit: latest})
-	if err != nil {
-		return nil, err
-	}
-	asked, err := c.opt.Store.Asked(ctx, latest)
-	if err != nil {
-		return nil, err
-	}
-	var all []inboxEntry
-	for _, run := range unknown {
-		all = append(all, inboxEntry{Run: newRun(run), Local: "/runs/" + strconv.FormatInt(run.ID, 10)})
-	}
-	for _, w := range asked {
-		all = append(all, inboxEntry{Run: newRun(w.Run), Path: w.Path, Local: local(c.opt.Link(w.Run.ID, w.Path))})
-	}
-	return all, nil
 }
 
 // local returns an address of this console without the name of the server.
@@ -140,7 +125,7 @@ type runsData struct {
 func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // an address that makes no sense shows the newest
-	counts, err := c.opt.Store.Counts(r.Context())
+	flows, err := c.flowsWithRuns(r.Context())
 	if err != nil {
 		c.trouble(w, r, err)
 		return
@@ -154,13 +139,19 @@ func (c *Console) runsPage(w http.ResponseWriter, r *http.Request) {
 	}
 	data := runsData{
 		Flow: q.Get("flow"), Status: q.Get("status"), Connection: q.Get("connection"),
-		Flows: slices.Sorted(maps.Keys(counts)), Statuses: statuses(), Runs: newRuns(found),
+		Flows: flows, Statuses: statuses(), Runs: newRuns(found),
 	}
 	if len(found) > usualRuns {
 		data.Runs = data.Runs[:usualRuns]
 		data.Older = runsAddress(data.Flow, data.Status, data.Connection) + "&before=" + strconv.FormatInt(data.Runs[usualRuns-1].ID, 10)
 	}
 	c.render(w, r, http.StatusOK, "runs.html", view{Title: "Runs", Rest: before > 0, Data: data})
+}
+
+// flowsWithRuns returns the flows that have had runs, by id.
+func (c *Console) flowsWithRuns(ctx context.Context) ([]string, error) {
+	counts, err := c.opt.Store.Counts(ctx)
+	return slices.Sorted(maps.Keys(counts)), err
 }
 
 // runsAddress is where the runs of a flow in a status are listed, those through
@@ -184,43 +175,6 @@ func addressed(flow string, status any, connection ...string) string {
 	default:
 		return runsAddress(flow, "", through)
 	}
-}
-
-// runData is a run, the steps whose write has no known outcome, and how it can
-// be retried.
-type runData struct {
-	Run
-	Open    []string
-	Retries []retryOffer
-}
-
-func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
-	run, err := c.findRun(r)
-	if errors.Is(err, journal.ErrNoRun) {
-		c.message(w, r, http.StatusNotFound, "There is no run "+strconv.Quote(r.PathValue("id"))+".", "Old runs are removed after a while.")
-		return
-	}
-	if err != nil {
-		c.trouble(w, r, err)
-		return
-	}
-	events, err := c.opt.Store.Events(r.Context(), run.ID)
-	if err != nil {
-		c.trouble(w, r, err)
-		return
-	}
-	whole, err := c.wholeRun(r.Context(), run, events)
-	if err != nil {
-		c.trouble(w, r, err)
-		return
-	}
-	data := runData{Run: whole, Retries: c.offers(r.Context(), run, events)}
-	if run.Status == journal.OutcomeUnknown {
-		data.Open = journal.Fold(events).Unsettled()
-	}
-	c.render(w, r, http.StatusOK, "run.html", view{
-		Title: "Run " + strconv.FormatInt(run.ID, 10) + ": " + run.Flow, Rest: run.Status.HasEnded(), Data: data,
-	})
 }
 
 func (c *Console) tablePage(w http.ResponseWriter, r *http.Request) {

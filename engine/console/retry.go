@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
@@ -72,54 +71,15 @@ func (c *Console) takeUp(ctx context.Context, id int64, req RetryRequest) (Retry
 	if refused != nil {
 		return RetryAnswer{}, refused, nil
 	}
+	if req.DryRun {
+		return p.answer, nil, nil
+	}
 	if p.answer.Definition != run.Definition {
 		if err := c.opt.Store.Pin(ctx, id, p.answer.Definition); err != nil {
 			return RetryAnswer{}, nil, err
 		}
 	}
 	return p.answer, nil, c.opt.Store.Reopen(ctx, id, p.events)
-}
-
-// retryPlan is a retry that may begin.
-type retryPlan struct {
-	answer RetryAnswer
-	events []journal.Event
-}
-
-// planRetry decides what a retry of the run does once more, and whether it may.
-func (c *Console) planRetry(ctx context.Context, run journal.Run, events []journal.Event, req RetryRequest) (retryPlan, *refusal) {
-	from, with := req.From, req.With
-	if from == "" {
-		from = fromFailed
-	}
-	if with == "" {
-		with = withOriginal
-	}
-	if with != withOriginal && with != withCurrent {
-		hint := nearest(with, []string{withOriginal, withCurrent}, "allowed")
-		return retryPlan{}, &refusal{http.StatusUnprocessableEntity, "with cannot be " + strconv.Quote(with), hint}
-	}
-	if refused := mayRetry(run); refused != nil {
-		return retryPlan{}, refused
-	}
-	state := journal.Fold(events)
-	chosen, refused := chooseRetry(run, state, from)
-	if refused != nil {
-		return retryPlan{}, refused
-	}
-	p := retryPlan{events: chosen.Events(time.Now())}
-	flow, refused := c.versionFor(ctx, run, with)
-	if refused == nil && with == withCurrent && from != fromStart {
-		refused = c.fitsCurrent(ctx, run, flow, chosen, journal.Fold(slices.Concat(events, p.events)))
-	}
-	if refused != nil {
-		return retryPlan{}, refused
-	}
-	p.answer = RetryAnswer{
-		Run: run.ID, From: from, With: with, Definition: flow.Hash,
-		Kept: append([]string{}, chosen.Kept...), Again: append([]string{}, chosen.Again...),
-	}
-	return p, nil
 }
 
 // mayRetry says why a run of this status cannot be retried; nil if it can.
@@ -136,14 +96,20 @@ func mayRetry(run journal.Run) *refusal {
 }
 
 // chooseRetry decides where a retry begins.
-func chooseRetry(run journal.Run, state *journal.State, from string) (*journal.Retry, *refusal) {
+func chooseRetry(run journal.Run, state *journal.State, from string, items []string) (*journal.Retry, *refusal) {
 	var chosen *journal.Retry
 	var ok bool
 	switch from {
 	case fromStart:
 		chosen = state.RetryStart()
 	case fromFailed:
-		if chosen, ok = state.RetryFailed(); !ok {
+		if chosen, ok = state.RetryFailed(items...); !ok && len(items) > 0 {
+			return nil, noFailure(run, state, items)
+		}
+		if !ok && run.Status == journal.PartlyFailed {
+			return nil, conflict("--from STEP does one of it once more, and what follows", "all that failed in run %d was dismissed", run.ID)
+		}
+		if !ok {
 			return nil, conflict("--from start does all of it once more, --from STEP that step and what follows",
 				"nothing failed in run %d: its status is %s", run.ID, run.Status)
 		}
@@ -160,6 +126,25 @@ func chooseRetry(run journal.Run, state *journal.State, from string) (*journal.R
 			"nobody knows whether the write of step %s happened: it must not be done once more without a word", chosen.Open[0])
 	}
 	return chosen, nil
+}
+
+// noFailure says why nothing that failed is at the places that were named.
+func noFailure(run journal.Run, state *journal.State, items []string) *refusal {
+	var open []string
+	for _, l := range state.Letters() {
+		if l.Path != "" {
+			open = append(open, l.Path)
+		}
+	}
+	for _, item := range items {
+		if state.Dismissed(item) {
+			return conflict("--from "+item+" does it all the same, and what follows the loop", "%s of run %d was dismissed", item, run.ID)
+		}
+	}
+	return &refusal{
+		http.StatusUnprocessableEntity, fmt.Sprintf("nothing failed at %s in run %d", strings.Join(items, ", "), run.ID),
+		nearest(items[0], open, "what failed"),
+	}
 }
 
 // versionFor returns the version of the flow that a retry runs on.

@@ -1,14 +1,11 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
-	"patchbay/engine/expr"
 	"patchbay/engine/journal"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
@@ -16,7 +13,7 @@ import (
 
 // fitsCurrent says why what a run keeps does not make sense in the current
 // version of its flow; nil if it does. kept is the state after the retry.
-func (c *Console) fitsCurrent(ctx context.Context, run journal.Run, flow *program.Flow, chosen *journal.Retry, kept *journal.State) *refusal {
+func fitsCurrent(flow, original *program.Flow, chosen *journal.Retry, kept *journal.State) *refusal {
 	now := flow.Standings()
 	names := slices.Sorted(maps.Keys(now))
 	for _, path := range chosen.From {
@@ -30,10 +27,6 @@ func (c *Console) fitsCurrent(ctx context.Context, run journal.Run, flow *progra
 	}
 	if len(kept.Paths()) == 0 {
 		return nil
-	}
-	original, err := c.opt.Catalog.Definition(ctx, run.Definition)
-	if err != nil {
-		return conflict("--from start keeps nothing", "the version of %s that this run ran on cannot be loaded, so what is kept cannot be compared: %v", flow.ID, err)
 	}
 	return compareKept(original.Standings(), now, kept)
 }
@@ -89,7 +82,7 @@ func compareKept(before, now map[string]program.Standing, kept *journal.State) *
 // A step without an id is found by its position, so that it must be the same in
 // more where another one may have been put before it.
 func differs(was, is program.Standing) string {
-	before, now := doing(was.Step), doing(is.Step)
+	before, now := was.Does(), is.Does()
 	switch {
 	case before != now:
 		return fmt.Sprintf("%s and not %s", now, before)
@@ -97,41 +90,9 @@ func differs(was, is program.Standing) string {
 		return ""
 	case is.Name != was.Name:
 		return fmt.Sprintf("%q and not %q", is.Name, was.Name)
-	case !sameValue(is.With, was.With):
+	case is.With.Source() != was.With.Source():
 		return now + " with something else"
 	default:
 		return ""
-	}
-}
-
-// sameValue reports whether two values are written the same.
-func sameValue(a, b *program.Value) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return reflect.DeepEqual(a.Const, b.Const) && sameCode(a.Code, b.Code) &&
-		slices.EqualFunc(a.Parts, b.Parts, func(a, b program.Part) bool { return a.Text == b.Text && sameCode(a.Code, b.Code) }) &&
-		slices.EqualFunc(a.List, b.List, sameValue) &&
-		slices.EqualFunc(a.Object, b.Object, func(a, b program.Named) bool { return a.Name == b.Name && sameValue(a.Value, b.Value) })
-}
-
-func sameCode(a, b *expr.Code) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Source() == b.Source()
-}
-
-// doing says what a step does, as far as another one at its place would not.
-func doing(s *program.Step) string {
-	switch s.Kind {
-	case program.DoAction:
-		return s.Action.ID
-	case program.DoCall:
-		return "call " + s.Flow
-	case program.DoForEach:
-		return "for_each " + s.ForEach.Source()
-	default:
-		return string(s.Kind)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"patchbay/engine/journal"
-	"patchbay/engine/value"
 )
 
 // How many runs a list has where nothing is said, and at the most.
@@ -187,80 +185,6 @@ func (c *Console) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, CancelAnswer{Run: run.ID, Status: journal.Cancelled})
-}
-
-// settle takes what a person says came of a write without a known outcome.
-func (c *Console) settle(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req SettleRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	if run.Status != journal.OutcomeUnknown {
-		fail(w, http.StatusConflict, "the run has no open question: it is "+string(run.Status), "")
-		return
-	}
-	events, err := c.opt.Store.Events(r.Context(), run.ID)
-	if err != nil {
-		c.internal(w, r, err)
-		return
-	}
-	path, message, hint := openStep(req.Path, journal.Fold(events).Unsettled())
-	if message != "" {
-		fail(w, http.StatusUnprocessableEntity, message, hint)
-		return
-	}
-	e, message := settled(path, req)
-	if message != "" {
-		fail(w, http.StatusUnprocessableEntity, message, "")
-		return
-	}
-	err = c.opt.Store.Reopen(r.Context(), run.ID, []journal.Event{e})
-	switch {
-	case errors.Is(err, journal.ErrNotEnded):
-		fail(w, http.StatusConflict, "the question was answered meanwhile", "")
-	case err != nil:
-		c.internal(w, r, err)
-	default:
-		answer(w, http.StatusOK, SettleAnswer{Run: run.ID, Path: path})
-	}
-}
-
-// openStep returns the step an answer is for; the message says why there is
-// none.
-func openStep(path string, open []string) (step, message, hint string) {
-	switch {
-	case path == "" && len(open) == 1:
-		return open[0], "", ""
-	case path == "" && len(open) > 1:
-		return "", fmt.Sprintf("the run asks about %d steps, so path must name one", len(open)), "open steps: " + strings.Join(open, ", ")
-	case !slices.Contains(open, path):
-		return "", "the step " + strconv.Quote(path) + " has no open question", nearest(path, open, "open steps")
-	default:
-		return path, "", ""
-	}
-}
-
-// settled returns the event that writes down an answer; the message says what
-// is wrong with the answer.
-func settled(path string, req SettleRequest) (e journal.Event, message string) {
-	if req.Happened == nil {
-		return e, `"happened" is missing: true if the write happened, false if it did not`
-	}
-	output, err := value.Normalize(req.Output)
-	if err != nil {
-		return e, "output: " + err.Error()
-	}
-	e = journal.Event{At: time.Now(), Kind: journal.Answered, Path: path, Text: journal.DidNotHappen}
-	if *req.Happened {
-		e.Text, e.Data = journal.Happened, output
-	} else if output != nil {
-		return e, "a write that did not happen has no output"
-	}
-	return e, ""
 }
 
 // statusTone says how good a status is: the colour of it.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"patchbay/engine/journal"
+	"patchbay/engine/program"
+	"patchbay/engine/value"
 )
 
 // Run is a run. GET /api/v1/runs answers a list of them, the newest first: 50,
@@ -157,8 +159,77 @@ type SettleRequest struct {
 	// Happened must be given. If it is false, the write is done once more.
 	Happened *bool `json:"happened"`
 	// Output is what the service answered, if later steps need it; only of a
-	// write that happened.
-	Output any `json:"output"`
+	// write that happened. It must be what the action brings.
+	Output any    `json:"output"`
+	By     string `json:"by"` // who says so, for the journal
+}
+
+// WriteCheckRequest looks at the service whether a write happened, with an
+// action that only reads, POST /api/v1/runs/{id}/check. It answers nothing yet.
+type WriteCheckRequest struct {
+	Path       string         `json:"path"` // of the step; "" for the only open one
+	Action     string         `json:"action"`
+	Connection string         `json:"connection"` // "" for the one that was written to, at another service for its default
+	With       map[string]any `json:"with"`
+	By         string         `json:"by"` // who looks, for the journal
+}
+
+// WriteCheckAnswer is what a check brought.
+type WriteCheckAnswer struct {
+	Run     int64             `json:"run"`
+	Path    string            `json:"path"`
+	Action  string            `json:"action"`
+	Output  any               `json:"output"`
+	Failure *value.Failure    `json:"failure,omitempty"`
+	Request *journal.Exchange `json:"request,omitempty"`
+	// Result is what can be given as the output of the write, if it happened:
+	// what was found, or the only one of a list. Misfit says why that is
+	// nothing the write would have brought.
+	Result any    `json:"result"`
+	Misfit string `json:"misfit,omitempty"`
+}
+
+// DismissRequest says that nobody has to do anything about a failure, POST
+// /api/v1/runs/{id}/dismiss. The run keeps its status.
+type DismissRequest struct {
+	Path   string `json:"path"` // of an item or a step; "" for all that failed in the run
+	Reason string `json:"reason"`
+	By     string `json:"by"` // who says so, for the journal
+}
+
+// DismissAnswer says what was dismissed.
+type DismissAnswer struct {
+	Run  int64  `json:"run"`
+	Path string `json:"path"`
+	Left int    `json:"left"` // how many failures of the run are still to be dealt with
+}
+
+// Letter is something that needs a person. GET /api/v1/inbox answers a list of
+// them: 200, or as many as ?limit= says, at most 1000; ?flow= chooses those of
+// one flow.
+type Letter struct {
+	// Kind is unknown (a write of which nobody knows whether it happened),
+	// approval, connection (that runs of the flow wait for; Run is the first),
+	// failed (a run), item (of a loop, behind which the run went on), or step
+	// (behind which it did).
+	Kind       string         `json:"kind"`
+	Run        int64          `json:"run"`
+	Flow       string         `json:"flow"`
+	Status     journal.Status `json:"status"`               // of the run
+	Connection string         `json:"connection,omitempty"` // that the event came through
+	Path       string         `json:"path,omitempty"`       // of the step or the item; "" for the run
+	Step       string         `json:"step,omitempty"`       // that failed, by its path
+	Action     string         `json:"action,omitempty"`
+	Reason     string         `json:"reason"`
+	Class      string         `json:"class,omitempty"` // of the failure
+	Since      time.Time      `json:"since"`
+	// Item is what the item of a loop holds.
+	Item any `json:"item,omitempty"`
+	// Sent is the request of which no answer came.
+	Sent *journal.Exchange `json:"sent,omitempty"`
+	// Resolve are the commands that deal with it, of which one is enough.
+	Resolve []string `json:"resolve"`
+	Page    string   `json:"page"` // of the console
 }
 
 // SettleAnswer names the step that was answered for; the run goes on.
@@ -177,6 +248,16 @@ type RetryRequest struct {
 	// With is the version of the flow it runs on: "original" (or ""), the one
 	// it ran on, or "current", the one that is live.
 	With string `json:"with"`
+	// Items are turns of loops, such as "each[3]": of what failed only that in
+	// them is retried.
+	Items []string `json:"items"`
+	// Edit sets what steps are given, each as "step.input=value", and the item
+	// of a turn by its name in the flow: "each[3].contact.email=ada@example.com".
+	// Values are read as YAML.
+	Edit []string `json:"edit"`
+	// DryRun only answers what the retry would do.
+	DryRun bool   `json:"dry_run"`
+	By     string `json:"by"` // who wants it, for the journal
 }
 
 // RetryAnswer says what a retry does. The run goes on under its number.
@@ -187,6 +268,144 @@ type RetryAnswer struct {
 	Definition string   `json:"definition"` // the hash of the version it runs on now
 	Kept       []string `json:"kept"`       // the steps that keep what came of them
 	Again      []string `json:"again"`      // those that are done once more
+	// Steps are all steps of the run that keep something or are done, those of
+	// a loop once for all items.
+	Steps  []RetryStep `json:"steps"`
+	Edits  []RetryEdit `json:"edits,omitempty"`
+	Calls  int         `json:"calls"`  // how many calls it makes as far as is known, pages not counted
+	Writes int         `json:"writes"` // how many of them write to a service
+	// AtLeast is set where there are loops of which nobody knows yet how many
+	// items they have.
+	AtLeast bool `json:"at_least,omitempty"`
+	DryRun  bool `json:"dry_run,omitempty"` // nothing was done
+}
+
+// RetryStep is what a retry does with a step: how many times it keeps what came
+// of it, does it once more, and does it for the first time. More than once is
+// for a step in a loop.
+type RetryStep struct {
+	Path   string         `json:"path"` // without the numbers of turns
+	Name   string         `json:"name,omitempty"`
+	Does   string         `json:"does"` // the action, or the kind of the step
+	Effect program.Effect `json:"effect,omitempty"`
+	Repeat string         `json:"repeat,omitempty"` // of a write: safe, unsafe, or the header of its key
+	Kept   int            `json:"kept,omitempty"`
+	Again  int            `json:"again,omitempty"`
+	First  int            `json:"first,omitempty"`
+	// Each is set for a step of a loop whose items are not known yet.
+	Each bool `json:"each,omitempty"`
+	// Perhaps is set where a condition may leave it out.
+	Perhaps bool `json:"perhaps,omitempty"`
+	// Differs is set for a write that is kept although it would be another one
+	// now: what was done at a service stays done.
+	Differs bool `json:"differs,omitempty"`
+}
+
+// RetryEdit is a value that takes the place of another.
+type RetryEdit struct {
+	Path  string `json:"path"`  // of the step, or of the turn whose item it is
+	Field string `json:"field"` // of what it is given; "" for the whole item
+	Old   any    `json:"old"`   // null where it is not known yet
+	New   any    `json:"new"`
+}
+
+// What says in some words what is done: "again", "kept 2, again 1".
+func (s RetryStep) What() string {
+	var parts []string
+	for _, part := range []struct {
+		word string
+		n    int
+	}{{"kept", s.Kept}, {"again", s.Again}, {"first time", s.First}} {
+		if part.n > 0 {
+			parts = append(parts, part.word+" "+strconv.Itoa(part.n))
+		}
+	}
+	if s.Each {
+		parts = append(parts, "each item")
+	}
+	if len(parts) == 1 && !s.Each {
+		return strings.TrimSuffix(parts[0], " 1")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Remark says what else is to be known of the step: what it does to a service.
+func (s RetryStep) Remark() string {
+	var parts []string
+	if s.Again+s.First > 0 || s.Each {
+		switch {
+		case s.Effect == "" || s.Effect == program.EffectRead:
+		case s.Repeat == "safe":
+			parts = append(parts, "writes ("+string(s.Effect)+")")
+		default:
+			parts = append(parts, "writes ("+string(s.Effect)+"), twice is not the same as once")
+		}
+	}
+	if s.Differs {
+		parts = append(parts, "what was written stays, though it would be another now")
+	}
+	if s.Perhaps {
+		parts = append(parts, "if its condition is true")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Cost says how many calls the retry makes.
+func (a RetryAnswer) Cost() string { return cost(a.Calls, a.Writes, a.AtLeast) }
+
+func cost(calls, writes int, atLeast bool) string {
+	var text string
+	switch {
+	case calls == 0:
+		return "no calls"
+	case writes == 0:
+		text = counted(calls, "call") + ", none of which writes"
+	case writes == 1 && calls == 1:
+		text = "1 call, which writes"
+	case writes == 1:
+		text = counted(calls, "call") + ", 1 of which writes"
+	default:
+		text = counted(calls, "call") + ", " + strconv.Itoa(writes) + " of which write"
+	}
+	if atLeast {
+		text = "at least " + text
+	}
+	return text
+}
+
+// Sentence tells the edit in one line.
+func (e RetryEdit) Sentence() string {
+	return edited(e.Path, e.Field, e.Old, e.New)
+}
+
+// EditedText tells an edit of a journal in one line.
+func EditedText(e journal.Event) string {
+	edit := journal.EditOf(e)
+	return edited(e.Path, e.Text, edit.Old, edit.New)
+}
+
+// edited tells in one line what a person has set in place of what.
+func edited(path, field string, old, given any) string {
+	if field != "" {
+		path += " " + field
+	}
+	was := "not known yet"
+	if old != nil {
+		was = inline(old)
+	}
+	return path + ": " + was + " → " + inline(given)
+}
+
+// inline writes a value as JSON in one line, cut to what anybody reads.
+func inline(v any) string {
+	data, err := value.Encode(v)
+	if err != nil {
+		return "…"
+	}
+	if r := []rune(string(data)); len(r) > 200 {
+		return string(r[:200]) + "…"
+	}
+	return string(data)
 }
 
 // Sentence tells in one line what is kept and what is done once more: "steps

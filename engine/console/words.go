@@ -157,6 +157,12 @@ func said(e journal.Event) string {
 		return "waits"
 	case journal.Answered:
 		return "answered: " + words(e.Text)
+	case journal.Checked:
+		return "looked whether it happened"
+	case journal.Edited:
+		return "edited by hand"
+	case journal.Dismissed:
+		return "dismissed"
 	case journal.Retried:
 		return "tried once more"
 	case journal.Ended:
@@ -164,6 +170,14 @@ func said(e journal.Event) string {
 	default:
 		return words(e.Kind)
 	}
+}
+
+// change tells an edit in one line, without its place; "" of any other event.
+func change(e journal.Event) string {
+	if e.Kind != journal.Edited {
+		return ""
+	}
+	return strings.TrimSpace(strings.TrimPrefix(EditedText(e), e.Path))
 }
 
 // shownPath is the path of a step as it is shown: the dot behind one says that

@@ -28,6 +28,7 @@ type entry struct {
 	Until   time.Time       `json:"until,omitzero"`
 	Status  string          `json:"status,omitempty"`
 	Request *exchangeEntry  `json:"request,omitempty"`
+	By      string          `json:"by,omitempty"`
 }
 
 // failureEntry is the stored form of a [value.Failure]. The two convert into
@@ -65,7 +66,7 @@ func Encode(e Event) ([]byte, error) {
 	stored := entry{
 		At: stamp(e.At), Kind: string(e.Kind), Path: e.Path, Attempt: e.Attempt, Action: e.Action,
 		Text: e.Text, Until: stamp(e.Until), Status: string(e.Status),
-		Request: (*exchangeEntry)(e.Request),
+		Request: (*exchangeEntry)(e.Request), By: e.By,
 	}
 	if e.Failure != nil {
 		f := failureEntry(*e.Failure)
@@ -99,7 +100,7 @@ func Decode(text []byte) (Event, error) {
 	e := Event{
 		At: stamp(stored.At), Kind: Kind(stored.Kind), Path: stored.Path, Attempt: stored.Attempt, Action: stored.Action,
 		Text: stored.Text, Until: stamp(stored.Until), Status: Status(stored.Status),
-		Request: (*Exchange)(stored.Request),
+		Request: (*Exchange)(stored.Request), By: stored.By,
 	}
 	if stored.Failure != nil {
 		f := value.Failure(*stored.Failure)

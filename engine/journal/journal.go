@@ -32,8 +32,13 @@ const (
 	Failed   Kind = "failed"   // a step failed for good; Failure. The on_error of the flow follows
 	Waiting  Kind = "waiting"  // nothing to do before Until, or before what Text says happens
 	Answered Kind = "answered" // a person said what came of an intent: Text is [Happened] (Data: the output) or [DidNotHappen]
+	Checked  Kind = "checked"  // a person looked whether an intent happened: with Action, which brought Data; Text: why it brought nothing
+	Edited   Kind = "edited"   // a person set what a step is given, or the item of a turn: Text is the field ("" for the whole item), Data {"new": …, "old": …}
 	Retried  Kind = "retried"  // what is known of the step, of the steps inside it and of the end of those around it is forgotten; without Path, of all; with a dot behind Path only the end of the step, with "." that of the run
 	Ended    Kind = "ended"    // Status, Text: the reason, Data: the output of the flow
+	// Dismissed says that nobody has to do anything about the failure at Path
+	// any more, or without Path about any of the run: Text is the reason.
+	Dismissed Kind = "dismissed"
 )
 
 // The texts of an [Answered] event.
@@ -97,6 +102,7 @@ type Event struct {
 	Until   time.Time      `json:"until,omitzero"`
 	Status  Status         `json:"status,omitempty"`
 	Request *Exchange      `json:"request,omitempty"`
+	By      string         `json:"by,omitempty"` // who did it, of what a person does
 }
 
 // Run is what is known of a run beside its journal.
@@ -264,6 +270,9 @@ type Progress struct {
 	Due    time.Time // of WaitingStatus
 	Reason string
 	Output any
+	// Dismissed says of a run that failed in part that nobody has to do
+	// anything about it.
+	Dismissed bool
 
 	Waits  []Await  // that begin with this
 	Over   []string // paths of waits that are over
@@ -275,9 +284,31 @@ type Filter struct {
 	Flow       string
 	Status     Status
 	Connection string    // the one the event came through
+	Undone     bool      // only runs that failed, in whole or in part, and that nobody has dismissed
 	Since      time.Time // accepted then or later; zero for any time
+	Until      time.Time // accepted before; zero for any time
 	Before     int64     // ids below this one; 0 for the newest
+	After      int64     // ids above this one
+	Oldest     bool      // the oldest first
 	Limit      int       // 0 means 50
+}
+
+// Reopening is a run that has ended and is to be taken up again.
+type Reopening struct {
+	Run        int64
+	Definition string  // that it goes on with
+	Events     []Event // why, and what is forgotten of it
+	Due        time.Time
+}
+
+// Replay is how far a replay of many runs has come. It is known by its name
+// until it is over.
+type Replay struct {
+	Name     string
+	Begun    time.Time
+	Position int64 // the last run that was dealt with
+	Told     any   // what came of it so far
+	Over     bool
 }
 
 // Lease is the right to work on a run, as it was claimed.

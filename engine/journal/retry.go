@@ -20,11 +20,11 @@ type Retry struct {
 	forget []string // the paths of the Retried events
 }
 
-// Events returns the events that take the run up again.
-func (r *Retry) Events(at time.Time) []Event {
+// Events returns the events that take the run up again, as somebody wants.
+func (r *Retry) Events(at time.Time, by string) []Event {
 	events := make([]Event, 0, len(r.forget))
 	for _, path := range r.forget {
-		events = append(events, Event{At: at, Kind: Retried, Path: path})
+		events = append(events, Event{At: at, Kind: Retried, Path: path, By: by})
 	}
 	return events
 }
@@ -39,15 +39,27 @@ func (s *State) RetryStart() *Retry {
 // one that failed in part, each step that did and what followed it, but of a
 // loop only the turns that failed: other turns and the steps behind the loop
 // are kept. A run that failed or was broken off between its steps goes on
-// where it was.
-func (s *State) RetryFailed() (*Retry, bool) {
+// where it was. What was dismissed is no failure any more.
+//
+// With places, such as turns of a loop, it is the retry of what failed there
+// alone, and of what failed for good beside it.
+func (s *State) RetryFailed(places ...string) (*Retry, bool) {
 	c := newChoice(s)
 	switch s.Status {
 	case PartlyFailed:
-		c.caught()
+		c.caught(places)
+		if len(c.from) == 0 {
+			return nil, false
+		}
 	case FailedStatus, Cancelled:
 		if !s.Begun {
-			return s.RetryStart(), true
+			return s.RetryStart(), len(places) == 0
+		}
+		if len(places) > 0 {
+			c.caught(places)
+			if len(c.from) == 0 {
+				return nil, false
+			}
 		}
 		c.failed()
 	default:
@@ -58,6 +70,24 @@ func (s *State) RetryFailed() (*Retry, bool) {
 		c.behind("", true)
 	}
 	return c.retry(), true
+}
+
+// RetryAlso returns a retry that does some steps once more beside those of r,
+// and nothing that followed them.
+func (s *State) RetryAlso(r *Retry, paths ...string) *Retry {
+	c := newChoice(s)
+	c.from = r.From
+	for _, path := range slices.Concat(r.forget, paths) {
+		if path == "" {
+			return r
+		}
+		if end, only := strings.CutSuffix(path, "."); only {
+			c.end(end)
+		} else {
+			c.step(path)
+		}
+	}
+	return c.retry()
 }
 
 // RetryFrom returns the retry of one step and of all that followed it, and of
@@ -135,10 +165,14 @@ func (c *choice) failed() {
 	}, false)
 }
 
-// caught chooses the failures that the run went on after.
-func (c *choice) caught() {
+// caught chooses the failures that the run went on after and that were not
+// dismissed: those at or inside the places, if there are any.
+func (c *choice) caught(places []string) {
 	c.innermost(func(path string, outcome Kind) bool {
-		return outcome == Caught || outcome == Failed && !c.state.cleaning(path)
+		if outcome != Caught && (outcome != Failed || c.state.cleaning(path)) || c.state.Dismissed(path) {
+			return false
+		}
+		return len(places) == 0 || slices.ContainsFunc(places, func(p string) bool { return p == path || Inside(path, p) })
 	}, true)
 }
 

@@ -145,7 +145,7 @@ func TestRetry(t *testing.T) {
 				t.Errorf("a retry from %s (-want +got):\n%s", test.from, diff)
 			}
 			var forgets []string
-			for _, e := range got.Events(at) {
+			for _, e := range got.Events(at, "") {
 				forgets = append(forgets, e.Path)
 			}
 			if got := strings.Join(forgets, " "); got != test.forgets {
@@ -159,7 +159,7 @@ func TestRetry(t *testing.T) {
 func TestRetryOfNothing(t *testing.T) {
 	s := journal.Fold([]journal.Event{{At: at, Kind: journal.Ended, Status: journal.Cancelled}})
 	r, ok := s.RetryFailed()
-	if !ok || len(r.Again)+len(r.Kept) > 0 || len(r.Events(at)) != 1 || r.Events(at)[0].Path != "" {
+	if !ok || len(r.Again)+len(r.Kept) > 0 || len(r.Events(at, "")) != 1 || r.Events(at, "")[0].Path != "" {
 		t.Errorf("RetryFailed() = %+v, %v, want the whole run", r, ok)
 	}
 }

@@ -23,8 +23,13 @@ type State struct {
 	RetriedAt time.Time // when a retry took it up, zero if none did
 
 	retried []string // the paths of the retries
-	steps   map[string]*StepState
-	paths   []string // keys of steps, in the order of their first event
+	edits   map[string][]Edit
+	// dismissed are the places whose failure nobody has to care about, "" for
+	// the whole run.
+	dismissed map[string]bool
+	ending    *value.Failure // of the Ended event
+	steps     map[string]*StepState
+	paths     []string // keys of steps, in the order of their first event
 }
 
 // StepState is what a journal says about one step.
@@ -34,6 +39,7 @@ type StepState struct {
 	Output   any            // of Done
 	Reason   string         // of Skipped, and of Done where a step ended the run
 	Failure  *value.Failure // of Caught and Failed; before, of the last attempt
+	Item     any            // of a turn that was Caught: what it was about
 	Attempts int            // begun so far
 	Limited  int            // of these, how many only met a rate limit, or a connection that must be connected
 	EndedAt  time.Time      // when it got its outcome
@@ -85,12 +91,16 @@ func (s *State) Apply(e Event) {
 	case Answered:
 		s.reopen()
 		s.step(e.Path).answer(e)
+	case Edited:
+		s.edit(e)
+	case Dismissed:
+		s.dismiss(e.Path)
 	case Retried:
 		s.reopen()
 		s.forget(e.Path)
 		s.RetriedAt, s.retried = e.At, append(s.retried, e.Path)
 	case Ended:
-		s.Status, s.Reason, s.Output, s.EndedAt = e.Status, e.Text, e.Data, e.At
+		s.Status, s.Reason, s.Output, s.EndedAt, s.ending = e.Status, e.Text, e.Data, e.At, e.Failure
 	}
 }
 
@@ -169,6 +179,8 @@ func (s *State) wait(e Event) {
 
 // reopen takes back the end of the run.
 func (s *State) reopen() {
+	delete(s.dismissed, "")
+	s.ending = nil
 	s.Status, s.Reason, s.Output = Queued, "", nil
 	s.NotBefore, s.EndedAt = time.Time{}, time.Time{}
 }
@@ -182,6 +194,8 @@ func (s *State) forget(path string) {
 		*s = State{Status: Queued, retried: s.retried}
 		return
 	}
+	s.forgetEdits(path)
+	s.forgetDismissed(path)
 	gone := func(p string) bool { return p == path || Inside(p, path) }
 	maps.DeleteFunc(s.steps, func(p string, _ *StepState) bool { return gone(p) })
 	s.paths = slices.DeleteFunc(s.paths, gone)
@@ -224,7 +238,7 @@ func (s *StepState) apply(e Event) {
 	case Skipped:
 		s.Outcome, s.Reason, s.EndedAt = Skipped, e.Text, e.At
 	default: // Caught, Failed
-		s.Outcome, s.Failure, s.EndedAt = e.Kind, e.Failure, e.At
+		s.Outcome, s.Failure, s.Item, s.EndedAt = e.Kind, e.Failure, e.Data, e.At
 	}
 }
 

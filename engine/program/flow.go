@@ -55,6 +55,11 @@ func (f *Flow) Awaiting() []*Step {
 	return all
 }
 
+// InputType returns the inputs of the flow as an object type.
+func (f *Flow) InputType() *value.Type {
+	return (&Action{ID: f.ID, Input: f.Inputs}).InputType()
+}
+
 // Mode says what happens if an event arrives while the flow is at work.
 type Mode string
 

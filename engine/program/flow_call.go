@@ -30,7 +30,7 @@ func (c *flowCheck) call(s *spec.Step, made *Step, scope *stepScope) {
 	c.made.Calls[callee.ID] = callee
 	c.brought = append(c.brought, brought{s.Call, made})
 	c.calledFor(s.Call, callee)
-	inputs := (&Action{ID: callee.ID, Input: callee.Inputs}).InputType()
+	inputs := callee.InputType()
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	c.unescaped(s.With, made.With, inputs)
 	made.Output = value.Of(value.Nil)

@@ -117,6 +117,7 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 	if err != nil {
 		return Call{}, broken("%s: with: %s", s.Action.ID, err)
 	}
+	with = a.x.state.Edited(a.path, with)
 	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.place()}
 	c.Input, _ = with.(map[string]any)
 	if s.Action.Repeat.Keyed() {

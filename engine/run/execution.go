@@ -30,6 +30,7 @@ type execution struct {
 	waits   journal.Progress // its waits that begin and end, not yet on disk
 	fresh   bool             // pending holds the outcome of a read
 	partly  bool             // a loop or a step went on after a failure
+	undone  bool             // of these failures there is one that nobody has dismissed
 
 	offers func() (map[string][]journal.Offered, error) // what waiting steps are to look at, by their paths
 }
@@ -69,6 +70,8 @@ type frame struct {
 	// now is what now() answers: when the step before this place came to its
 	// end. It stands in the journal, so that a repeat says the same words.
 	now time.Time
+	// sight is set while a look goes through the steps.
+	sight *sight
 }
 
 // inner returns a frame whose outputs can be added to without the outer one
@@ -82,7 +85,7 @@ func (f *frame) inner(path string) *frame {
 		maps.Copy(m, f.names[k].(map[string]any))
 		names[k] = m
 	}
-	return &frame{flow: f.flow, names: names, path: path, now: f.now}
+	return &frame{flow: f.flow, names: names, path: path, now: f.now, sight: f.sight.clone()}
 }
 
 func (f *frame) set(name, id string, v any) {
@@ -98,6 +101,7 @@ func (f *frame) merge(branch *frame) {
 			f.set(k, id, v)
 		}
 	}
+	f.sight = branch.sight
 }
 
 // walk goes through the whole flow and writes how it ended.
@@ -387,7 +391,9 @@ func (x *execution) close(ctx context.Context, e journal.Event) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.recordLocked(e)
-	return x.appendLocked(ctx, journal.Progress{Status: e.Status, Reason: e.Text, Output: e.Data})
+	return x.appendLocked(ctx, journal.Progress{
+		Status: e.Status, Reason: e.Text, Output: e.Data, Dismissed: e.Status == journal.PartlyFailed && !x.undone,
+	})
 }
 
 // rest gives the run back until it is time to go on, or until a connection is

@@ -79,6 +79,7 @@ type bench struct {
 	began   time.Time
 	arrives []string // what comes while it runs: "<after> <trigger or answer> <event id or step> <json>"
 	retries []string // from where the run is retried, one time after the other
+	look    string   // from where it is retried at last, and only looked at
 	told    []string // what each of them does once more, and keeps
 	// within puts something around the store as the runner sees it; nil for nothing.
 	within func(*store.Store) run.Store
@@ -88,7 +89,7 @@ func newBench(t *testing.T, parts map[string]string) *bench {
 	t.Helper()
 	return &bench{
 		set: build(t, parts), service: &service{answers: parts["answers"]}, began: time.Now(),
-		retries: strings.Fields(parts["retry"]), arrives: lines(parts["arrives"]),
+		retries: lines(parts["retry"]), look: strings.TrimSpace(parts["look"]), arrives: lines(parts["arrives"]),
 	}
 }
 
@@ -177,6 +178,9 @@ func (b *bench) start(t *testing.T, event string) {
 		b.retry(t, from)
 		b.settle(t)
 	}
+	if b.look != "" {
+		b.looked(t)
+	}
 	stop()
 	running.Wait()
 	end()
@@ -214,28 +218,97 @@ func (b *bench) settle(t *testing.T) {
 	t.Fatal("the run came to no end")
 }
 
-// retry takes the run up again: from the start, what failed, or a step.
-func (b *bench) retry(t *testing.T, from string) {
+// retry takes the run up again, as a line of the script says: from the start,
+// what failed, or a step; behind that items ("@each[1]") and edits
+// ("step|field=json"). "dismiss each[1]" dismisses an item.
+func (b *bench) retry(t *testing.T, line string) {
 	t.Helper()
-	events, err := b.store.Events(t.Context(), 1)
+	if path, ok := strings.CutPrefix(line, "dismiss "); ok {
+		e := journal.Event{At: time.Now(), Kind: journal.Dismissed, Path: path, Text: "enough"}
+		if err := b.store.Note(t.Context(), 1, []journal.Event{e}, false); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	_, written := b.plan(t, line)
+	if err := b.store.Reopen(t.Context(), 1, written); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// plan returns the journal of the run, and the events of a retry.
+func (b *bench) plan(t *testing.T, line string) (events, written []journal.Event) {
+	t.Helper()
+	events, err := b.store.Events(context.Background(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	from, items, edits := readRetry(t, line)
 	state := journal.Fold(events)
 	r, ok := state.RetryStart(), true
 	switch from {
 	case "start":
 	case "failed":
-		r, ok = state.RetryFailed()
+		r, ok = state.RetryFailed(items...)
 	default:
 		r, ok = state.RetryFrom(from)
 	}
 	if !ok {
 		t.Fatalf("there is nothing to retry from %s", from)
 	}
-	b.told = append(b.told, fmt.Sprintf("retry %s: again %v, kept %v, open %v", from, r.Again, r.Kept, r.Open))
-	if err := b.store.Reopen(t.Context(), 1, r.Events(time.Now())); err != nil {
+	b.told = append(b.told, fmt.Sprintf("retry %s: again %v, kept %v, open %v", line, r.Again, r.Kept, r.Open))
+	return events, slices.Concat(r.Events(time.Now(), ""), edits)
+}
+
+func readRetry(t *testing.T, line string) (from string, items []string, edits []journal.Event) {
+	t.Helper()
+	words := strings.Fields(line)
+	for _, word := range words[1:] {
+		if item, ok := strings.CutPrefix(word, "@"); ok {
+			items = append(items, item)
+			continue
+		}
+		place, text, _ := strings.Cut(word, "=")
+		path, field, _ := strings.Cut(place, "|")
+		v, err := value.Decode([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", word, err)
+		}
+		edits = append(edits, journal.Edit{Field: value.SplitPath(field), New: v, At: time.Now()}.Event(path))
+	}
+	return words[0], items, edits
+}
+
+// looked tells what a look at the run finds before the last retry.
+func (b *bench) looked(t *testing.T) {
+	t.Helper()
+	events, written := b.plan(t, b.look)
+	r, err := b.store.RunByID(context.Background(), 1)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, g := range b.runner().Look(b.set.Flows["main"], &r, journal.Fold(slices.Concat(events, written)), nil) {
+		given, err := value.Encode(g.Given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf("look %s: %s", g.Path, string(given))
+		if !g.Sure {
+			line = fmt.Sprintf("look %s: not known", g.Path)
+		}
+		if g.Outcome != "" {
+			line += ", " + string(g.Outcome)
+		}
+		if g.Times != 1 {
+			line += ", for each item"
+		}
+		if g.Perhaps {
+			line += ", perhaps"
+		}
+		if len(g.Needs) > 0 {
+			line += ", needs " + strings.Join(g.Needs, " ")
+		}
+		b.told = append(b.told, line)
 	}
 }
 

@@ -86,7 +86,7 @@ func (x *execution) passBy(s *program.Step, f *frame, past *journal.StepState) (
 	case journal.Skipped:
 		return nil, true
 	case journal.Caught:
-		x.caught(s, f, past.Failure)
+		x.caught(s, f, past.Failure, past.Path)
 		return nil, true
 	case journal.Failed:
 		return &end{kind: failed, failure: past.Failure}, true
@@ -132,18 +132,20 @@ func (x *execution) settle(e *end, s *program.Step, f *frame, path string) *end 
 	}
 	if s.Continue && !e.final {
 		f.now = x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure})
-		x.caught(s, f, e.failure)
+		x.caught(s, f, e.failure, path)
 		return nil
 	}
 	f.now = x.record(journal.Event{Kind: journal.Failed, Path: path, Failure: e.failure})
 	return e
 }
 
-func (x *execution) caught(s *program.Step, f *frame, failure *value.Failure) {
+// caught lets the run go on behind the failure of a step or a turn.
+func (x *execution) caught(s *program.Step, f *frame, failure *value.Failure, path string) {
 	f.set("failures", s.ID, errorValue(failure))
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.partly = true
+	x.undone = x.undone || !x.state.Dismissed(path)
 }
 
 // errTime ends a step that has steps inside when its time is over.
@@ -228,7 +230,7 @@ func (x *execution) set(s *program.Step, f *frame, path string) *end {
 		}
 		out[n.Name] = v
 	}
-	return x.done(s, f, path, out)
+	return x.done(s, f, path, x.state.Edited(path, out))
 }
 
 func (x *execution) stop(s *program.Step, f *frame, path string) *end {
@@ -437,19 +439,20 @@ func (t *turns) run(ctx context.Context) {
 func (t *turns) turn(ctx context.Context, i int) *end {
 	path := t.path + "[" + strconv.Itoa(i) + "]"
 	if past, ok := t.x.state.Step(path); ok && past.Outcome == journal.Caught {
-		t.x.caught(&program.Step{}, t.f, past.Failure)
+		t.x.caught(&program.Step{}, t.f, past.Failure, path)
 		return nil
 	}
 	in := t.f.inner(path + ".")
-	in.names[t.s.As], in.names["index"] = t.items[i], i
+	item := t.x.state.Edited(path, t.items[i])
+	in.names[t.s.As], in.names["index"] = item, i
 	e := t.x.steps(ctx, t.s.Steps, in)
 	switch {
 	case e == nil:
 		t.good[i], t.out[i] = true, in.last
 		return nil
 	case e.kind == failed && t.s.Collect && !e.final:
-		t.x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure, Data: t.items[i]})
-		t.x.caught(&program.Step{}, in, e.failure)
+		t.x.record(journal.Event{Kind: journal.Caught, Path: path, Failure: e.failure, Data: item})
+		t.x.caught(&program.Step{}, in, e.failure, path)
 		return nil
 	}
 	return e
@@ -476,15 +479,8 @@ func (x *execution) call(ctx context.Context, s *program.Step, f *frame, path st
 	if err != nil {
 		return broken("with: %s", err)
 	}
-	with, _ := given.(map[string]any)
-	in := x.topFrame()
-	in.flow, in.path, in.now = callee, path+"/", f.now
-	in.names["run"] = x.about(callee, in.path)
-	in.names["flow"] = map[string]any{"id": callee.ID, "name": callee.Name}
-	in.names["connection"] = x.connections(callee)
-	in.names["trigger"] = map[string]any{"id": "on_demand", "time": x.run.Created.Format(time.RFC3339Nano)}
-	in.names["event"] = map[string]any{}
-	e, output := x.inside(ctx, in, with)
+	with, _ := x.state.Edited(path, given).(map[string]any)
+	e, output := x.inside(ctx, x.calledFrame(callee, f, path), with)
 	if e == nil {
 		return x.done(s, f, path, output)
 	}
@@ -492,6 +488,19 @@ func (x *execution) call(ctx context.Context, s *program.Step, f *frame, path st
 		return broken("%s stopped: %s", callee.Name, e.reason)
 	}
 	return e
+}
+
+// calledFrame returns the names that the expressions of a flow see which a step
+// calls.
+func (x *execution) calledFrame(callee *program.Flow, f *frame, path string) *frame {
+	in := x.topFrame()
+	in.flow, in.path, in.now = callee, path+"/", f.now
+	in.names["run"] = x.about(callee, in.path)
+	in.names["flow"] = map[string]any{"id": callee.ID, "name": callee.Name}
+	in.names["connection"] = x.connections(callee)
+	in.names["trigger"] = map[string]any{"id": "on_demand", "time": x.run.Created.Format(time.RFC3339Nano)}
+	in.names["event"] = map[string]any{}
+	return in
 }
 
 // inside begins, walks through and leaves a called flow.

@@ -29,6 +29,8 @@ func TestPlans(t *testing.T) {
 		{list(journal.Filter{Flow: "f", Status: journal.Succeeded}), "run_flow"},
 		{list(journal.Filter{Status: journal.FailedStatus}), "run_status"},
 		{list(journal.Filter{Flow: "f", Status: journal.FailedStatus, Before: 9}), "run_status"},
+		{list(journal.Filter{Undone: true}), "run_undone"},
+		{list(journal.Filter{Undone: true, Flow: "f", Status: journal.FailedStatus, Before: 9}), "run_undone"},
 		{list(journal.Filter{Connection: "c"}), "run_connection"},
 		{list(journal.Filter{Flow: "f", Status: journal.FailedStatus, Connection: "c", Before: 9}), "run_connection"},
 		{list(journal.Filter{Before: 9}), "INTEGER PRIMARY KEY"},

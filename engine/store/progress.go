@@ -110,10 +110,33 @@ func (s *Store) Reopen(ctx context.Context, id int64, events []journal.Event) er
 			if !reopens(journal.Status(r.status)) {
 				return journal.ErrNotEnded
 			}
-			return t.reopen(&r, c)
+			return t.reopen(&r, c, c.at)
 		})
 	}
 	return wrap(err, "take up run %d again", id)
+}
+
+// Note adds to the journal of a run that does not go on by itself what a person
+// did beside it. dismissed says that nobody has to do anything about its
+// failures any more.
+func (s *Store) Note(ctx context.Context, id int64, events []journal.Event, dismissed bool) error {
+	c, err := newChange(journal.Progress{Status: journal.Queued, Events: events})
+	if err == nil {
+		err = s.perform(ctx, func(t *tx) error {
+			r, err := t.standing(id)
+			if err != nil {
+				return err
+			}
+			if !reopens(journal.Status(r.status)) {
+				return journal.ErrNotEnded
+			}
+			if err := t.write(&r, c.events); err != nil {
+				return err
+			}
+			return t.exec(`update run set appended = ?, dismissed = ? where id = ?`, r.appended, dismissed, id)
+		})
+	}
+	return wrap(err, "note something in run %d", id)
 }
 
 // Pin gives a run that Reopen may queue again another definition.
@@ -141,13 +164,15 @@ type change struct {
 	output string // "" for none
 	due    int64
 	at     int64 // when it happened
+
+	dismissed bool
 }
 
 func newChange(p journal.Progress) (*change, error) {
 	if !slices.Contains(statuses(), p.Status) {
 		return nil, fmt.Errorf("there is no status %q", p.Status)
 	}
-	c := &change{status: p.Status, reason: p.Reason, due: nanos(p.Due)}
+	c := &change{status: p.Status, reason: p.Reason, due: nanos(p.Due), dismissed: p.Dismissed}
 	at := time.Now()
 	var lines []byte
 	for i := range p.Events {
@@ -223,8 +248,8 @@ func (t *tx) end(r *standing, c *change) error {
 		}
 		output = sql.NullInt64{Int64: id, Valid: true}
 	}
-	err := t.exec(`update run set appended = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null where id = ?`,
-		r.appended, string(c.status), c.reason, output, c.at, r.id)
+	err := t.exec(`update run set appended = ?, status = ?, reason = ?, output = ?, due = 0, ended = ?, started = 1, wake = null, dismissed = ?
+		where id = ?`, r.appended, string(c.status), c.reason, output, c.at, c.dismissed, r.id)
 	if err == nil {
 		err = t.leaveWaits(r.id)
 	}
@@ -273,12 +298,13 @@ func (t *tx) nudge(run, at int64) error {
 	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, run)
 }
 
-// reopen queues the run again, at its old place of its queue.
-func (t *tx) reopen(r *standing, c *change) error {
+// reopen queues the run again, at its old place of its queue, not to be claimed
+// before it is due.
+func (t *tx) reopen(r *standing, c *change, due int64) error {
 	if err := t.write(r, c.events); err != nil {
 		return err
 	}
-	wake, err := t.place(r, c.at)
+	wake, err := t.place(r, due)
 	if err != nil {
 		return err
 	}
@@ -288,7 +314,7 @@ func (t *tx) reopen(r *standing, c *change) error {
 	t.move(r.flow, journal.Status(r.status), journal.Queued)
 	t.claimable = t.claimable || wake.Valid
 	return t.exec(`update run set appended = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
-		nudged = 0, wake = ? where id = ?`, r.appended, c.at, wake, r.id)
+		nudged = 0, dismissed = 0, wake = ? where id = ?`, r.appended, due, wake, r.id)
 }
 
 // place returns when a run that comes back to its queue may be claimed, and

@@ -62,7 +62,17 @@ func listing(f journal.Filter) (string, []any) {
 	if f.Before > 0 {
 		where, args = append(where, "id < ?"), append(args, f.Before)
 	}
-	flow, status := "flow = ?", "status = ?"
+	if !f.Until.IsZero() {
+		where, args = append(where, "created < ?"), append(args, nanos(f.Until))
+	}
+	if f.After > 0 {
+		where, args = append(where, "id > ?"), append(args, f.After)
+	}
+	from, flow, status := "run", "flow = ?", "status = ?"
+	if f.Undone {
+		from, flow, status = "run indexed by run_undone", "+flow = ?", "+status = ?"
+		where = append(where, "dismissed = 0 and status in ('failed', 'partly_failed')") // its condition
+	}
 	if f.Connection != "" {
 		// The condition of the index run_connection, and signs that keep SQLite
 		// from preferring another.
@@ -72,7 +82,7 @@ func listing(f journal.Filter) (string, []any) {
 	if f.Status != "" {
 		where, args = append(where, status), append(args, string(f.Status))
 	}
-	if f.Status != "" && f.Status != journal.Succeeded && f.Connection == "" {
+	if f.Status != "" && f.Status != journal.Succeeded && f.Connection == "" && !f.Undone {
 		// The condition of the index run_status, in its own words: SQLite uses
 		// it then, and the plus sign keeps it from preferring run_flow.
 		where = append(where, "status <> 'succeeded'")
@@ -84,7 +94,7 @@ func listing(f journal.Filter) (string, []any) {
 	if !f.Since.IsZero() {
 		where, args = append(where, "created >= ?"), append(args, nanos(f.Since))
 	}
-	text := "select " + runColumns + " from run"
+	text := "select " + runColumns + " from " + from
 	if len(where) > 0 {
 		text += " where " + strings.Join(where, " and ")
 	}
@@ -92,7 +102,11 @@ func listing(f journal.Filter) (string, []any) {
 	if limit <= 0 {
 		limit = 50
 	}
-	return text + " order by id desc limit ?", append(args, limit)
+	order := " order by id desc limit ?"
+	if f.Oldest {
+		order = " order by id limit ?"
+	}
+	return text + order, append(args, limit)
 }
 
 // Counts returns, for each flow, how many of its runs are in each status;

@@ -9,7 +9,7 @@ import (
 // i (PRAGMA user_version) to i+1: an older database in a copy, which takes its
 // place when all of it went well. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2, format3, format4, format5, format6} }
+func migrations() []string { return []string{format1, format2, format3, format4, format5, format6, format7} }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `
@@ -145,6 +145,19 @@ create table rename (
 	at     integer not null,
 	work   text -- what is still to be done about files, null for nothing
 ) strict;
+`
+
+// format7 writes down which failed runs people have dismissed, and how far the
+// replays have come that are not over.
+const format7 = `
+alter table run add column dismissed integer not null default 0; -- 1 if nobody has to do anything about its failures
+create index run_undone on run (id) where dismissed = 0 and status in ('failed', 'partly_failed');
+create table replay (
+	name     text primary key, -- what it takes up
+	begun    integer not null,
+	position integer not null, -- the last run it has dealt with
+	body     text not null     -- json: what came of it so far
+) strict, without rowid;
 `
 
 // migrate brings the database to the newest version.

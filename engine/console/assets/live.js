@@ -112,14 +112,66 @@ async function turn() {
   timer = setTimeout(turn, rest ? seldom : often);
 }
 
+// What a person has filled in around a button: the fields it takes, and the
+// values that are not what they were.
+function filled(button) {
+  const form = button.closest("[data-form]");
+  const body = {};
+  if (!form) return body;
+  const by = form.querySelector("[name=by]");
+  if (by && by.value.trim()) body.by = by.value.trim();
+  for (const name of (button.dataset.takes || "").split(" ").filter(Boolean)) {
+    const text = form.querySelector(`[name=${name}]`).value.trim();
+    if (name === "output" || name === "given") {
+      if (text) body[name === "given" ? "with" : name] = JSON.parse(text);
+    } else body[name] = text;
+  }
+  const edits = edited(form);
+  if (edits.length) body.edit = edits;
+  return body;
+}
+
+// The edits of a form: what differs from how the page came, and what it came
+// with.
+function edited(form) {
+  return [...form.querySelectorAll("[data-edit]")]
+    .filter((f) => f.value !== f.defaultValue || "edited" in f.dataset)
+    .map((f) => f.dataset.edit + "=" + f.value);
+}
+
+// A retry is shown before it begins: with other values it is another one.
+function shown(button) {
+  const { plan, from, items } = button.dataset;
+  const q = new URLSearchParams({ from, with: button.dataset.with });
+  for (const item of items.split(", ").filter(Boolean)) q.append("item", item);
+  for (const edit of edited(button.closest("[data-form]"))) q.append("edit", edit);
+  location.href = plan + "?" + q;
+}
+
+function settled() {
+  for (const plan of document.querySelectorAll("button[data-plan]")) {
+    const form = plan.closest("[data-form]");
+    const changed = [...form.querySelectorAll("[data-edit]")].some((f) => f.value !== f.defaultValue);
+    plan.hidden = !changed;
+    form.querySelector("button[data-to]").hidden = changed;
+  }
+}
+
 async function press(button) {
-  const { post, sure, trigger, connection, path, happened, from, rename, named } = button.dataset;
+  const { post, sure, trigger, connection, path, happened, from, items, rename, named, to: next } = button.dataset;
+  let body;
+  try {
+    body = filled(button);
+  } catch (e) {
+    return say("That is no JSON: " + e.message, true);
+  }
   if (sure && !confirm(sure)) return;
   const to = rename && prompt("Another name for the " + rename + " " + named, named);
   if (rename && (!to || to === named)) return;
   button.disabled = true;
-  const body = {};
   if (rename) Object.assign(body, { kind: rename, from: named, to });
+  if (body.by) localStorage.setItem("by", body.by);
+  if (items) body.items = items.split(", ");
   if (trigger) body.trigger = trigger;
   if (connection) body.connection = connection;
   if (path) body.path = path;
@@ -135,6 +187,7 @@ async function press(button) {
     if (!res.ok) say(said.error + (said.hint ? ". " + said.hint : ""), true);
     else if (trigger) say(started(said.run));
     else if (rename) say("The " + rename + " " + named + " is named " + to + " now.");
+    else if (next) return (location.href = next);
   } catch {
     say("Patchbay does not answer.", true);
   }
@@ -150,9 +203,14 @@ function started(run) {
 }
 
 document.addEventListener("click", (e) => {
-  const button = e.target.closest("button[data-post]");
-  if (button) press(button);
+  const button = e.target.closest("button");
+  if (!button) return;
+  if (button.dataset.post) press(button);
+  else if (button.dataset.plan) shown(button);
 });
+document.addEventListener("input", settled);
+for (const by of document.querySelectorAll("[name=by]")) by.value = localStorage.getItem("by") || "";
+settled();
 document.addEventListener("visibilitychange", turn);
 setInterval(tick, 1000);
 timer = setTimeout(turn, often);
