@@ -1,0 +1,3 @@
+package plan_test
+
+import _ "patchbay/engine/enginetest/fault" // the flags of the fault suite
