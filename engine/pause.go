@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"patchbay/engine/call"
+	"patchbay/engine/expr"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 	"patchbay/engine/vault"
@@ -19,7 +20,7 @@ const (
 	healEvery = 10 * time.Minute
 	// settle is how long what waits for a connection is left alone after it went
 	// on because of it.
-	settle = 10 * time.Second
+	settle = time.Second
 )
 
 // pauses are the connections that runs and polls wait for, until a person has
@@ -157,11 +158,11 @@ func (e *Engine) try(ctx context.Context, conn *program.Connection) error {
 	if own, ok := e.connection(ctx, conn.Name); ok {
 		conn = own
 	}
-	test := conn.Connector.Test
-	if test == nil || conn.IsAgency() || !conn.Auth.Serves(test.Action) {
-		return value.Fail(value.ClassAuth, "connection %q cannot be tried", conn.Name)
+	test, err := e.trial(ctx, conn)
+	if err != nil {
+		return err
 	}
-	_, err := e.calls.Do(ctx, call.Request{Action: test.Action, Connection: conn, Input: test.With, Trial: true})
+	_, err = e.calls.Do(ctx, test)
 	if f, ok := errors.AsType[*value.Failure](err); ok {
 		switch f.Class {
 		case value.ClassForbidden, value.ClassInvalid, value.ClassNotFound, value.ClassConflict:
@@ -170,4 +171,23 @@ func (e *Engine) try(ctx context.Context, conn *program.Connection) error {
 		}
 	}
 	return err
+}
+
+// trial returns the call that tries a connection: that of its connector, or the
+// list of the accounts that its sign-in serves.
+func (e *Engine) trial(ctx context.Context, conn *program.Connection) (call.Request, error) {
+	if conn.IsAgency() {
+		m := conn.Auth.Members
+		with, err := m.With.Eval(&expr.Env{Now: time.Now(), Names: map[string]any{"connection": e.fields(ctx, conn)}})
+		if err != nil {
+			return call.Request{}, value.Fail(value.ClassAuth, "connection %q cannot be tried: %v", conn.Name, err)
+		}
+		input, _ := with.(map[string]any)
+		return call.Request{Action: m.List, Connection: conn, Input: input, Limit: 1, Trial: true}, nil
+	}
+	test := conn.Connector.Test
+	if test == nil || !conn.Auth.Serves(test.Action) {
+		return call.Request{}, value.Fail(value.ClassAuth, "connection %q cannot be tried", conn.Name)
+	}
+	return call.Request{Action: test.Action, Connection: conn, Input: test.With, Trial: true}, nil
 }

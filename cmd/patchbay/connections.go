@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,9 +88,23 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 		case test && about == "":
 			about = "has no test call"
 		}
-		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), about)
+		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), waited(k.Paused, about))
 	}
 	return g.Flush()
+}
+
+// waited says in front of what else there is to say how many runs wait until a
+// connection is connected.
+func waited(runs int, about string) string {
+	switch {
+	case runs == 0:
+		return about
+	case runs == 1:
+		about = "1 run waits for it; " + about
+	default:
+		about = fmt.Sprintf("%d runs wait for it; %s", runs, about)
+	}
+	return strings.TrimSuffix(about, "; ")
 }
 
 // stateOf says how a connection stands, in words.
@@ -159,7 +174,7 @@ func (a *app) members(ctx context.Context, c *client, name string, ask, asJSON b
 		} else if !m.Next.IsZero() {
 			next = moment(m.Next)
 		}
-		row(g, m.Connection, m.Name, state, next, about)
+		row(g, m.Connection, m.Name, state, next, waited(m.Paused, about))
 	}
 	return g.Flush()
 }

@@ -27,6 +27,7 @@ func parsePages() *template.Template {
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
 		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "local": local, "join": either, "joined": joined,
 		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone, "odd": odd,
+		"waiting": waiting,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 
@@ -49,6 +50,7 @@ type overviewData struct {
 
 	Subscriptions []Subscription
 	Inbox         []inboxEntry
+	Paused        []pausedEntry
 }
 
 // inboxEntry is a run that goes on only once a person has answered.
@@ -77,7 +79,11 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Flows: newFlows(live.Set, counts), Subscriptions: c.subscriptionsNow()}
+	p, err := c.pausedNow(ctx)
+	if err != nil {
+		return overviewData{}, err
+	}
+	data := overviewData{Flows: newFlows(live.Set, counts, p), Subscriptions: c.subscriptionsNow()}
 	for _, id := range live.Set.Broken {
 		if live.Set.Flows[id] == nil {
 			data.Broken = append(data.Broken, id)
@@ -91,6 +97,9 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	data.Runs = newRuns(runs[:min(len(runs), latest)])
 	for _, f := range live.Findings {
 		data.Findings = append(data.Findings, NewFinding(f))
+	}
+	if data.Paused, err = c.pausedEntries(ctx, p); err != nil {
+		return data, err
 	}
 	if data.Inbox, err = c.inbox(ctx); err != nil {
 		return data, err
