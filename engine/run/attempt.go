@@ -104,6 +104,9 @@ func (a *attempts) mayRepeat(at time.Time) bool {
 // reopen puts the intent behind an attempt again: what came of it is open.
 func (a *attempts) reopen(failure *value.Failure, sent *journal.Exchange) *end {
 	a.x.record(journal.Event{Kind: journal.Intent, Path: a.path, Action: a.s.Action.ID, Attempt: a.waits, Request: sent})
+	if failure.Reconnect != "" {
+		return a.unknown("an attempt got no answer before " + failure.Reconnect + " had to be connected")
+	}
 	return a.unknown(failure.Message)
 }
 

@@ -114,6 +114,8 @@ func (b *bench) arrive(t *testing.T) {
 		switch part[1] {
 		case "answer":
 			err = b.store.Answer(t.Context(), 1, part[2], event)
+		case "connect":
+			_, err = b.store.GoOn(t.Context(), part[2], time.Now())
 		case "cancel":
 			err = b.store.Cancel(t.Context(), 1)
 		default:
@@ -339,7 +341,8 @@ func sideBySide(a, b string) int {
 
 // service answers calls by a script: for each action its lines in order, the
 // last one for ever. A line is "action {json}" or "action !class message", a
-// second "!" meaning that the request was sent.
+// second "!" meaning that the request was sent. The class auth means that the
+// connection svc must be connected.
 type service struct {
 	answers string
 	takes   time.Duration // from a request to its answer
@@ -381,7 +384,11 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 	if failed {
 		text, sent := strings.CutPrefix(failure, "!")
 		class, message, _ := strings.Cut(text, " ")
-		return nil, nil, &value.Failure{Class: value.Class(class), Message: message, Unsettled: sent}
+		f := &value.Failure{Class: value.Class(class), Message: message, Unsettled: sent}
+		if f.Class == value.ClassAuth {
+			f.Reconnect = "svc"
+		}
+		return nil, nil, f
 	}
 	var v any
 	if err := json.Unmarshal([]byte(lines[n]), &v); err != nil {
