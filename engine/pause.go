@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -29,7 +30,10 @@ const (
 type pauses struct {
 	engine *Engine
 	awake  chan struct{}
-	known  map[string]*pause // only run touches it
+
+	// Only run touches these.
+	known map[string]*pause
+	log   *slog.Logger
 }
 
 // pause is one connection that is waited for.
@@ -50,8 +54,10 @@ func (p *pauses) Refresh() {
 	}
 }
 
-// run lets go on what waits for connections that work again, until ctx ends.
-func (p *pauses) run(ctx context.Context) error {
+// run lets go on what waits for connections that work again, until ctx ends. The
+// log is told what is paused, once.
+func (p *pauses) run(ctx context.Context, log *slog.Logger) error {
+	p.log = log
 	for {
 		timer := time.NewTimer(p.turn(ctx, time.Now()))
 		select {
@@ -71,7 +77,7 @@ func (p *pauses) run(ctx context.Context) error {
 func (p *pauses) turn(ctx context.Context, now time.Time) time.Duration {
 	names, err := p.engine.store.PausedConnections(ctx)
 	if err != nil && ctx.Err() == nil {
-		p.engine.log.Error("look for paused runs", "error", err)
+		p.log.Error("look for paused runs", "error", err)
 		return settle
 	}
 	names = append(names, p.engine.polls.Paused()...)
@@ -105,7 +111,7 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 		p.goOn(ctx, name, now)
 		return settle
 	case k.healed.Equal(now):
-		p.engine.log.Warn("connection must be connected, what needs it is paused", "connection", name, "reason", state.Message)
+		p.log.Warn("connection must be connected, what needs it is paused", "connection", name, "reason", state.Message)
 		return healEvery
 	case now.Sub(k.healed) < healEvery:
 		return healEvery - now.Sub(k.healed)
@@ -113,7 +119,7 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 	k.healed = now.Add(-time.Nanosecond) // told already
 	if conn, ok := p.engine.connection(ctx, name); ok {
 		if err := p.engine.vault.Heal(ctx, conn); err != nil && ctx.Err() == nil {
-			p.engine.log.Debug("connection still does not work", "connection", name, "error", err)
+			p.log.Debug("connection still does not work", "connection", name, "error", err)
 		}
 	}
 	return healEvery // if it works, the vault says so
@@ -122,10 +128,10 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 func (p *pauses) goOn(ctx context.Context, name string, now time.Time) {
 	runs, err := p.engine.store.GoOn(ctx, name, now)
 	if err != nil && ctx.Err() == nil {
-		p.engine.log.Error("go on with paused runs", "connection", name, "error", err)
+		p.log.Error("go on with paused runs", "connection", name, "error", err)
 	}
 	polls := p.engine.polls.GoOn(name, now)
-	p.engine.log.Info("connection works again, what was paused goes on", "connection", name, "runs", runs, "polls", polls)
+	p.log.Info("connection works again, what was paused goes on", "connection", name, "runs", runs, "polls", polls)
 }
 
 // standing returns how a connection stands, also one that there is none of.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -84,7 +85,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(console, hooks, token str
 		g.Go(func() error { return e.members.Run(ctx) })
 		g.Go(func() error { return e.failures.Run(ctx) })
 		g.Go(func() error { return e.subscriptions.Run(ctx) })
-		g.Go(func() error { return e.pauses.run(ctx) })
+		g.Go(func() error { return e.pauses.run(ctx, e.log) })
 		g.Go(func() error { return e.keepTidy(ctx) })
 		if e.sandbox != nil {
 			g.Go(func() error { return e.playExamples(ctx) })
@@ -111,7 +112,8 @@ func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, 
 		inner, stop := context.WithCancel(inner)
 		g.Go(func() error { return serveHTTP(inner, people, e.console.WithToken(e.token).Handler()) })
 		g.Go(func() error { return e.runner.Run(inner) })
-		g.Go(func() error { return e.pauses.run(inner) })
+		// Who asked for the command is told by it.
+		g.Go(func() error { return e.pauses.run(inner, slog.New(slog.DiscardHandler)) })
 		err = use(ctx, "http://"+people.Addr().String(), e.token)
 		stop()
 		return errors.Join(err, g.Wait())
