@@ -96,10 +96,10 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 // waited says in front of what else there is to say how many runs wait until a
 // connection is connected.
 func waited(runs int, about string) string {
-	switch {
-	case runs == 0:
+	switch runs {
+	case 0:
 		return about
-	case runs == 1:
+	case 1:
 		about = "1 run waits for it; " + about
 	default:
 		about = fmt.Sprintf("%d runs wait for it; %s", runs, about)

@@ -201,6 +201,7 @@ type runData struct {
 	Run
 	Open    []string
 	Retries []retryOffer
+	Paused  *Connection // that the run waits for, nil for none
 }
 
 func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
@@ -224,6 +225,14 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	data := runData{Run: whole, Retries: c.offers(r.Context(), run, events)}
+	if name := pausedBy(run.Status, journal.Fold(events)); name != "" {
+		view, err := c.connectionNamed(r.Context(), name, nil)
+		if err != nil {
+			c.trouble(w, r, err)
+			return
+		}
+		data.Paused = &view
+	}
 	if run.Status == journal.OutcomeUnknown {
 		data.Open = journal.Fold(events).Unsettled()
 	}

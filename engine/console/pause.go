@@ -47,6 +47,19 @@ func (p paused) byConnection(flow string) map[string]int {
 	return all
 }
 
+// pausedBy returns the connection that a run waits for, "" for none.
+func pausedBy(status journal.Status, s *journal.State) string {
+	if status != journal.WaitingStatus {
+		return ""
+	}
+	for _, path := range s.Paths() {
+		if st, _ := s.Step(path); !st.Ended() && st.Failure != nil && st.Failure.Reconnect != "" {
+			return st.Failure.Reconnect
+		}
+	}
+	return ""
+}
+
 // pausedEntry is a connection that runs wait for, as the overview shows it.
 type pausedEntry struct {
 	Connection

@@ -104,8 +104,8 @@ func (b *bank) with(do func()) {
 func (b *bank) token(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	b.mu.Lock()
-	family, ok := 0, true
-	renewal := 0
+	var family, renewal int
+	ok := true
 	if r.PostForm.Get("grant_type") == "authorization_code" {
 		b.families++
 		family = b.families
