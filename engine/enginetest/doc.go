@@ -10,6 +10,7 @@
 //	service_test.go    the service: a ledger that writes down every effect
 //	badservice_test.go the same one, answering by script
 //	engine_test.go     an engine in this process, and its API
+//	bank_test.go       a service with OAuth, and its authorization server
 //	process_test.go    an engine in a process that can be killed
 //
 //	flows_test.go      every shipped flow, from its triggers
@@ -17,6 +18,8 @@
 //	bench_test.go      runs a second, and the time of a start
 //	kill_test.go       what happens exactly once, at most once, or is asked about
 //	wait_test.go       who waits for an event or a person goes on exactly once
+//	oauth_test.go      one renewal for a thousand calls, and a kill in the middle of one
+//	pause_test.go      runs wait until a connection is connected, and go on
 //	stop_test.go       a stop in the middle of runs loses nothing
 //	lock_test.go       two engines never share a data folder
 //	version_test.go    a run finishes on the version it began with

@@ -4,6 +4,7 @@ package enginetest_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,6 +71,7 @@ func TestPause(t *testing.T) {
 	if run := p.run(runs[0]); run.Status != journal.WaitingStatus || run.Reason != reason {
 		t.Errorf("run %d: %s, %q, want waiting, %q", run.ID, run.Status, run.Reason, reason)
 	}
+	pauseIsShown(t, &p.client, runs[0])
 	if code := p.api(http.MethodPost, fmt.Sprintf("/runs/%d/cancel", runs[2]), struct{}{}, nil); code != http.StatusOK {
 		t.Errorf("cancel a run that is paused: status %d", code)
 	}
@@ -101,6 +103,61 @@ func TestPause(t *testing.T) {
 	})
 	endsTheSignIn(t, &p.client, b)
 	wantTold(t, &p.client)
+}
+
+// pauseIsShown looks at what people see of it.
+func pauseIsShown(t *testing.T, c *client, run int64) {
+	t.Helper()
+	await(t, "the poll waits, too", func() bool {
+		return slices.ContainsFunc(c.triggers(), func(s console.TriggerState) bool { return s.Paused == "bank" })
+	})
+	const button = `data-post="/api/v1/connections/bank/connect"`
+	for path, want := range map[string][]string{
+		"/":                          {"13 runs and 1 poll wait for bank to be connected", "paused: 12 runs wait for bank to be connected", button},
+		"/connections":               {"paused: 13 runs wait for bank to be connected", button},
+		fmt.Sprintf("/runs/%d", run): {"paused until bank is connected", button},
+	} {
+		page := c.page(path)
+		for _, text := range want {
+			if !strings.Contains(page, text) {
+				t.Errorf("GET %s: want %q in it:\n%s", path, text, page)
+			}
+		}
+	}
+	var health console.Health
+	c.api(http.MethodPost, "/doctor", console.DoctorRequest{}, &health)
+	want := console.Problem{
+		Code: "connection", Where: "connection bank", Do: "patchbay connect bank",
+		What: `13 runs wait for it: connection "bank" is not signed in to Bank: run "patchbay connect bank"`,
+	}
+	if !slices.Contains(health.Problems, want) {
+		t.Errorf("problems: %+v, want %+v among them", health.Problems, want)
+	}
+	var flow console.Flow
+	c.api(http.MethodGet, "/flows/pay", nil, &flow)
+	if diff := cmp.Diff(map[string]int{"bank": 12}, flow.Paused); diff != "" {
+		t.Errorf("runs of pay that are paused (-want +got):\n%s", diff)
+	}
+}
+
+// page fetches a page of the console.
+func (c *client) page(path string) string {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // endsTheSignIn has the bank end the sign-in while a poll is at work and runs
