@@ -83,5 +83,11 @@ func (e *Engine) list(ctx context.Context, action *program.Action, conn *program
 			conn = own
 		}
 	}
-	return e.calls.Pages(ctx, call.Request{Action: action, Connection: conn, Input: input})
+	return func(yield func([]any, error) bool) {
+		for items, err := range e.calls.Pages(ctx, call.Request{Action: action, Connection: conn, Input: input}) {
+			if !yield(items, e.checked(ctx, err)) {
+				return
+			}
+		}
+	}
 }

@@ -187,14 +187,22 @@ func (x *examination) services(ctx context.Context, e *Engine) error {
 	if e.console == nil { // the key is missing
 		return nil
 	}
-	connections, err := e.console.Connections(ctx)
+	waiting, err := e.console.Waiting(ctx)
 	if err != nil {
 		return err
 	}
-	for _, c := range connections {
-		if c.State.Status == vault.NeedsReconnecting {
-			x.problem("connection", "connection "+c.Name, c.State.Message, "patchbay connect "+c.Name)
+	for _, c := range waiting {
+		what, do := c.State.Message, "patchbay connections --test tries it once it is put right"
+		if c.SignIn {
+			do = "patchbay connect " + c.Name
 		}
+		switch {
+		case c.Paused == 1:
+			what = "1 run waits for it: " + what
+		case c.Paused > 1:
+			what = fmt.Sprintf("%d runs wait for it: %s", c.Paused, what)
+		}
+		x.problem("connection", "connection "+c.Name, what, do)
 	}
 	live := e.catalog.Live()
 	for _, f := range live.Set.Ungranted(console.GrantedBy(ctx, e.vault, live.Set)) {

@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"patchbay/engine/call"
+	"patchbay/engine/expr"
 	"patchbay/engine/program"
 	"patchbay/engine/value"
 	"patchbay/engine/vault"
@@ -19,7 +21,7 @@ const (
 	healEvery = 10 * time.Minute
 	// settle is how long what waits for a connection is left alone after it went
 	// on because of it.
-	settle = 10 * time.Second
+	settle = time.Second
 )
 
 // pauses are the connections that runs and polls wait for, until a person has
@@ -28,7 +30,10 @@ const (
 type pauses struct {
 	engine *Engine
 	awake  chan struct{}
-	known  map[string]*pause // only run touches it
+
+	// Only run touches these.
+	known map[string]*pause
+	log   *slog.Logger
 }
 
 // pause is one connection that is waited for.
@@ -49,8 +54,10 @@ func (p *pauses) Refresh() {
 	}
 }
 
-// run lets go on what waits for connections that work again, until ctx ends.
-func (p *pauses) run(ctx context.Context) error {
+// run lets go on what waits for connections that work again, until ctx ends. The
+// log is told what is paused, once.
+func (p *pauses) run(ctx context.Context, log *slog.Logger) error {
+	p.log = log
 	for {
 		timer := time.NewTimer(p.turn(ctx, time.Now()))
 		select {
@@ -70,7 +77,7 @@ func (p *pauses) run(ctx context.Context) error {
 func (p *pauses) turn(ctx context.Context, now time.Time) time.Duration {
 	names, err := p.engine.store.PausedConnections(ctx)
 	if err != nil && ctx.Err() == nil {
-		p.engine.log.Error("look for paused runs", "error", err)
+		p.log.Error("look for paused runs", "error", err)
 		return settle
 	}
 	names = append(names, p.engine.polls.Paused()...)
@@ -104,7 +111,7 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 		p.goOn(ctx, name, now)
 		return settle
 	case k.healed.Equal(now):
-		p.engine.log.Warn("connection must be connected, what needs it is paused", "connection", name, "reason", state.Message)
+		p.log.Warn("connection must be connected, what needs it is paused", "connection", name, "reason", state.Message)
 		return healEvery
 	case now.Sub(k.healed) < healEvery:
 		return healEvery - now.Sub(k.healed)
@@ -112,7 +119,7 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 	k.healed = now.Add(-time.Nanosecond) // told already
 	if conn, ok := p.engine.connection(ctx, name); ok {
 		if err := p.engine.vault.Heal(ctx, conn); err != nil && ctx.Err() == nil {
-			p.engine.log.Debug("connection still does not work", "connection", name, "error", err)
+			p.log.Debug("connection still does not work", "connection", name, "error", err)
 		}
 	}
 	return healEvery // if it works, the vault says so
@@ -121,10 +128,10 @@ func (p *pauses) see(ctx context.Context, name string, now time.Time) time.Durat
 func (p *pauses) goOn(ctx context.Context, name string, now time.Time) {
 	runs, err := p.engine.store.GoOn(ctx, name, now)
 	if err != nil && ctx.Err() == nil {
-		p.engine.log.Error("go on with paused runs", "connection", name, "error", err)
+		p.log.Error("go on with paused runs", "connection", name, "error", err)
 	}
 	polls := p.engine.polls.GoOn(name, now)
-	p.engine.log.Info("connection works again, what was paused goes on", "connection", name, "runs", runs, "polls", polls)
+	p.log.Info("connection works again, what was paused goes on", "connection", name, "runs", runs, "polls", polls)
 }
 
 // standing returns how a connection stands, also one that there is none of.
@@ -157,11 +164,11 @@ func (e *Engine) try(ctx context.Context, conn *program.Connection) error {
 	if own, ok := e.connection(ctx, conn.Name); ok {
 		conn = own
 	}
-	test := conn.Connector.Test
-	if test == nil || conn.IsAgency() || !conn.Auth.Serves(test.Action) {
-		return value.Fail(value.ClassAuth, "connection %q cannot be tried", conn.Name)
+	test, err := e.trial(ctx, conn)
+	if err != nil {
+		return err
 	}
-	_, err := e.calls.Do(ctx, call.Request{Action: test.Action, Connection: conn, Input: test.With, Trial: true})
+	_, err = e.calls.Do(ctx, test)
 	if f, ok := errors.AsType[*value.Failure](err); ok {
 		switch f.Class {
 		case value.ClassForbidden, value.ClassInvalid, value.ClassNotFound, value.ClassConflict:
@@ -170,4 +177,23 @@ func (e *Engine) try(ctx context.Context, conn *program.Connection) error {
 		}
 	}
 	return err
+}
+
+// trial returns the call that tries a connection: that of its connector, or the
+// list of the accounts that its sign-in serves.
+func (e *Engine) trial(ctx context.Context, conn *program.Connection) (call.Request, error) {
+	if conn.IsAgency() {
+		m := conn.Auth.Members
+		with, err := m.With.Eval(&expr.Env{Now: time.Now(), Names: map[string]any{"connection": e.fields(ctx, conn)}})
+		if err != nil {
+			return call.Request{}, value.Fail(value.ClassAuth, "connection %q cannot be tried: %v", conn.Name, err)
+		}
+		input, _ := with.(map[string]any)
+		return call.Request{Action: m.List, Connection: conn, Input: input, Limit: 1, Trial: true}, nil
+	}
+	test := conn.Connector.Test
+	if test == nil || !conn.Auth.Serves(test.Action) {
+		return call.Request{}, value.Fail(value.ClassAuth, "connection %q cannot be tried", conn.Name)
+	}
+	return call.Request{Action: test.Action, Connection: conn, Input: test.With, Trial: true}, nil
 }

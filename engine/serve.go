@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -137,8 +138,8 @@ func (e *Engine) session(ctx context.Context, first bool, begun func()) (*asking
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	for _, work := range []func(context.Context) error{
-		e.catalog.Run, e.runner.Run, e.schedules.Run, e.polls.Run, e.members.Run, e.failures.Run, e.subscriptions.Run, e.pauses.run,
-		e.keepTidy,
+		e.catalog.Run, e.runner.Run, e.schedules.Run, e.polls.Run, e.members.Run, e.failures.Run, e.subscriptions.Run, e.keepTidy,
+		func(ctx context.Context) error { return e.pauses.run(ctx, e.log) },
 	} {
 		g.Go(func() error { return work(inner) })
 	}
@@ -210,7 +211,8 @@ func (e *Engine) Local(ctx context.Context, use func(ctx context.Context, base, 
 		inner, stop := context.WithCancel(inner)
 		g.Go(func() error { return serveHTTP(inner, people, e.console.WithToken(e.token).Handler()) })
 		g.Go(func() error { return e.runner.Run(inner) })
-		g.Go(func() error { return e.pauses.run(inner) })
+		// Who asked for the command is told by it.
+		g.Go(func() error { return e.pauses.run(inner, slog.New(slog.DiscardHandler)) })
 		err = use(ctx, "http://"+people.Addr().String(), e.token)
 		stop()
 		return errors.Join(err, g.Wait())

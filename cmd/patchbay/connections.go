@@ -91,7 +91,7 @@ func (a *app) printConnections(found []console.Connection, test bool) error {
 		case test && about == "":
 			about = "has no test call"
 		}
-		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), about)
+		row(g, k.Name, k.Connector, k.Auth, stateOf(k.State), waited(k.Paused, about))
 	}
 	return g.Flush()
 }
@@ -102,6 +102,19 @@ func joined(a, b string) string {
 		return a + b
 	}
 	return a + "; " + b
+}
+
+// waited says in front of what else there is to say how many runs wait until a
+// connection is connected.
+func waited(runs int, about string) string {
+	switch runs {
+	case 0:
+		return about
+	case 1:
+		return joined("1 run waits for it", about)
+	default:
+		return joined(fmt.Sprintf("%d runs wait for it", runs), about)
+	}
 }
 
 // stateOf says how a connection stands, in words.
@@ -171,7 +184,7 @@ func (a *app) members(ctx context.Context, c *client, name string, ask, asJSON b
 		} else if !m.Next.IsZero() {
 			next = moment(m.Next)
 		}
-		row(g, m.Connection, m.Name, state, next, about)
+		row(g, m.Connection, m.Name, state, next, waited(m.Paused, about))
 	}
 	return g.Flush()
 }

@@ -61,9 +61,11 @@ func (a *app) approve(ctx context.Context, c *client, at, step string, f approve
 		return err
 	}
 	var form []console.Input
+	who := "NAME"
 	for _, q := range r.Asks {
 		if q.Path == step || step == "" && len(r.Asks) == 1 {
 			step, form = q.Path, q.Form
+			who = strings.Join(append(q.By, who)[:1], "")
 		}
 	}
 	with, err := assigned("--with", f.with, form)
@@ -71,7 +73,7 @@ func (a *app) approve(ctx context.Context, c *client, at, step string, f approve
 		return err
 	}
 	if f.by = a.who(f.by); f.by == "" {
-		return usagef("--by grace@example.com", "it must be said who answers")
+		return usagef("--by "+who, "it must be said who answers")
 	}
 	request := map[string]any{"path": step, "approved": f.yes, "by": f.by, "form": with}
 	if err := c.post(ctx, at+"/approve", request, nil); err != nil {

@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func newSecret(a *app) *cobra.Command {
@@ -33,7 +36,7 @@ Nobody can read them back.`,
 func newSecretSet(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "set NAME",
-		Short: "Keep a secret; its value comes from the standard input",
+		Short: "Keep a secret; its value comes from the standard input, or is typed",
 		Example: `  patchbay secret set slack_bot < token.txt
   op read op://vault/slack/token | patchbay secret set slack_bot`,
 		Args:              exactly("NAME", "the name by which flows/connections.yaml knows it"),
@@ -61,12 +64,17 @@ func newSecretSet(a *app) *cobra.Command {
 // secretName is what ${{ secret.name }} can name.
 var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
-// secretText reads the value of a secret: a line typed at a terminal, or else
-// the whole standard input without the end of its last line.
+// secretText reads the value of a secret: a line typed at a terminal, which does
+// not show it, or else the whole standard input without the end of its last line.
 func (a *app) secretText(ctx context.Context, name string) (string, error) {
-	if isTerminal(a.Stdin) {
-		fmt.Fprintf(a.Stderr, "Value of %s (it can be seen while you type): ", name)
-		return a.line(ctx)
+	if f, ok := a.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintf(a.Stderr, "Value of %s (it is not shown while you type): ", name)
+		text, err := hiddenLine(ctx, f)
+		fmt.Fprintln(a.Stderr)
+		if err == nil && text == "" {
+			err = usagef("patchbay secret set "+name, "nothing was typed")
+		}
+		return text, err
 	}
 	data, err := io.ReadAll(a.Stdin)
 	if err != nil {
@@ -77,6 +85,37 @@ func (a *app) secretText(ctx context.Context, name string) (string, error) {
 		return "", usagef("patchbay secret set "+name+" < file", "the standard input holds no value")
 	}
 	return text, nil
+}
+
+// hiddenLine reads a line from a terminal that does not show what is typed, and
+// leaves the terminal as it was.
+func hiddenLine(ctx context.Context, terminal *os.File) (string, error) {
+	fd := int(terminal.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	// The goroutine outlives the call only if ctx ends while a person is
+	// still typing, and then the process ends, too.
+	go func() {
+		text, err := term.ReadPassword(fd)
+		read <- result{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		_ = term.Restore(fd, before)
+		return "", failuref("", "interrupted")
+	case r := <-read:
+		if r.err != nil && !errors.Is(r.err, io.EOF) {
+			return "", fmt.Errorf("read from the terminal: %w", r.err)
+		}
+		return strings.TrimSpace(string(r.text)), nil
+	}
 }
 
 func newSecretList(a *app) *cobra.Command {

@@ -31,12 +31,19 @@ func (t *trace) event(e journal.Event) {
 	case journal.Skipped:
 		t.line("skipped", e, e.Text)
 	case journal.Tried:
+		if e.Failure != nil && e.Failure.Reconnect != "" {
+			t.line("paused", e, failed(e))
+			return
+		}
 		t.line("again", e, failed(e)+", next attempt "+clock(e.Until))
 	case journal.Caught:
 		t.line("failed", e, failed(e)+" (the flow goes on)")
 	case journal.Failed:
 		t.line("failed", e, failed(e))
 	case journal.Waiting:
+		if e.Until.IsZero() {
+			return // the step that is paused has told
+		}
 		about := "until " + clock(e.Until)
 		if e.Text != "" {
 			about = "for " + e.Text + ", " + about
@@ -130,7 +137,10 @@ func ending(r console.Run) string {
 		if r.Reason != "" {
 			line = fmt.Sprintf("run %d %s", r.ID, r.Reason)
 		}
-		line += fmt.Sprintf(" until %s; it goes on while `patchbay serve` runs", clock(r.Due))
+		if !r.Due.IsZero() {
+			line += " until " + clock(r.Due)
+		}
+		line += "; it goes on while `patchbay serve` runs"
 		for _, q := range r.Asks {
 			line += fmt.Sprintf("\nIs it approved? %s\nor: patchbay runs approve %d %s --yes (or --no)", q.Link, r.ID, q.Path)
 		}

@@ -79,6 +79,8 @@ func (a *app) printTriggers(found []console.TriggerState, asJSON bool) error {
 	for _, t := range found {
 		about := t.Error
 		switch {
+		case t.Paused != "":
+			about = "paused until " + t.Paused + " is connected: " + about
 		case about != "" && t.Hint != "":
 			about += ": " + t.Hint
 		case about != "":

@@ -191,7 +191,8 @@ type operation struct {
 	answers  map[string]any // of the requests before, by their ids
 	took     time.Duration  // for the requests before
 	exchange *journal.Exchange
-	secrets  []string // what must not appear in a message
+	secrets  []string      // what must not appear in a message
+	proof    *http.Request // the credentials that a mail server was shown; nil for none
 }
 
 func (c *Client) operation(r Request) (*operation, *value.Failure) {

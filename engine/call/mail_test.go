@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net"
 	"net/http/httptest"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -319,6 +321,24 @@ func readPart(t *testing.T, b *strings.Builder, contentType, name string, body i
 	}
 }
 
+// TestMailPasswordReplaced has the server refuse a password that was replaced
+// since: the mail goes out with the new one.
+func TestMailPasswordReplaced(t *testing.T) {
+	p := openPostOffice(t, "starttls")
+	conn, action := p.mailbox("starttls")
+	client := p.client()
+	keys := &tokens{token: "tok-9999", next: "tok-1234"}
+	client.opt.Credentials = keys
+	_, err := client.Do(t.Context(), Request{Action: action, Connection: conn, Input: map[string]any{"to": []any{"ada@example.com"}, "subject": "s", "text": "t"}})
+	if err != nil {
+		t.Errorf("send: %v", err)
+	}
+	refused := base64.StdEncoding.EncodeToString([]byte("robot:tok-9999"))
+	if want := []string{conn.Name + " Basic " + refused}; !slices.Equal(keys.renewed, want) {
+		t.Errorf("renewed: %v, want %v", keys.renewed, want)
+	}
+}
+
 func TestMailRefused(t *testing.T) {
 	soft := &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted, come back"}
 	hard := &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
@@ -333,7 +353,7 @@ func TestMailRefused(t *testing.T) {
 		{"the message", func(p *postOffice) {
 			p.refuse["data"] = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "looks like spam"}
 		}, "tok-1234", value.Failure{Class: value.ClassInvalid, Status: 554, Message: "554 5.6.0 looks like spam"}},
-		{"the password", func(*postOffice) {}, "tok-9999", value.Failure{Class: value.ClassAuth, Status: 535, Message: "535 5.7.8 Username and [secret] not accepted"}},
+		{"the password", func(*postOffice) {}, "tok-9999", value.Failure{Class: value.ClassAuth, Status: 535, Message: "535 5.7.8 Username and [secret] not accepted; the token cannot be renewed, connect again"}},
 		{"the line is cut", func(p *postOffice) { p.hangUp = true }, "tok-1234", value.Failure{Class: value.ClassTransient, Unsettled: true, Message: "the connection to HOST broke off after the mail was sent, before the server said that it took it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -74,19 +74,30 @@ func (o *operation) fetch(ctx context.Context, d *draft, wait time.Duration) (ma
 	if f == nil || f.Class != value.ClassAuth || refused == nil || o.Trial {
 		return root, f
 	}
-	if err := o.opt.Credentials.Renew(ctx, o.Connection, refused); err != nil {
-		other, ok := errors.AsType[*value.Failure](err)
-		if ok && (other.Class != value.ClassAuth || other.Reconnect != "") {
-			return nil, copied(other)
-		}
-		if ok {
-			err = errors.New(other.Message)
-		}
-		f.Message += "; " + err.Error()
+	if f := o.renew(ctx, refused, f); f != nil {
 		return nil, f
 	}
 	root, _, f = o.attempt(ctx, d, wait)
 	return root, f
+}
+
+// renew gets new credentials after those of a request were refused, which f
+// says. It returns nil if the request may be made again, else what to tell.
+func (o *operation) renew(ctx context.Context, refused *http.Request, f *value.Failure) *value.Failure {
+	err := o.opt.Credentials.Renew(ctx, o.Connection, refused)
+	if err == nil {
+		return nil
+	}
+	other, ok := errors.AsType[*value.Failure](err)
+	if ok && (other.Class != value.ClassAuth || other.Reconnect != "") {
+		return copied(other)
+	}
+	if ok {
+		err = errors.New(other.Message)
+	}
+	told := copied(f)
+	told.Message += "; " + err.Error()
+	return told
 }
 
 func copied(f *value.Failure) *value.Failure {

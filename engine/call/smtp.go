@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/textproto"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,8 +32,24 @@ func (o *operation) server() string {
 	return net.JoinHostPort(connectionText(o.Connection, "host"), port)
 }
 
-// deliver sends the letter through the mail server of the connection.
+// deliver sends the letter through the mail server of the connection. If that
+// refuses the credentials they are renewed and the letter is sent once more.
 func (o *operation) deliver(ctx context.Context, l *letter) *value.Failure {
+	f := o.deliverOnce(ctx, l)
+	if f == nil || f.Status != badCredentials || o.proof == nil || o.Trial {
+		return f
+	}
+	if f := o.renew(ctx, o.proof, f); f != nil {
+		return f
+	}
+	return o.deliverOnce(ctx, l)
+}
+
+// badCredentials is the code by which a mail server refuses who signs in.
+const badCredentials = 535
+
+// deliverOnce sends the letter.
+func (o *operation) deliverOnce(ctx context.Context, l *letter) *value.Failure {
 	m, f := l.message()
 	if f != nil {
 		return f
@@ -106,13 +125,21 @@ func (o *operation) mailCredentials(ctx context.Context) ([]mail.Option, *value.
 	}
 	if token != "" {
 		o.secrets = append(o.secrets, token)
+		o.proof = proof("Bearer " + token)
 		return []mail.Option{mail.WithUsername(fields["username"]), mail.WithPassword(token), mail.WithSMTPAuth(mail.SMTPAuthXOAUTH2)}, nil
 	}
 	o.secrets = append(o.secrets, fields["password"])
+	o.proof = proof("Basic " + base64.StdEncoding.EncodeToString([]byte(fields["username"]+":"+fields["password"])))
 	return []mail.Option{
 		mail.WithUsername(fields["username"]), mail.WithPassword(fields["password"]),
 		mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5),
 	}, nil
+}
+
+// proof returns a request that carries the credentials as one by HTTP does, by
+// which the ones that were refused are known.
+func proof(authorization string) *http.Request {
+	return &http.Request{URL: &url.URL{}, Header: http.Header{"Authorization": {authorization}}}
 }
 
 // wires makes the connections of one mail and can cut them, so that a mail
@@ -175,7 +202,7 @@ func deliveryFailure(ctx context.Context, o *operation, err error) *value.Failur
 	}
 	code, words := reply(err)
 	switch {
-	case code == 535 || code == 534 || code == 530:
+	case code == badCredentials || code == 534 || code == 530:
 		return withStatus(value.Fail(value.ClassAuth, "%s", words), code)
 	case code >= 500:
 		return withStatus(value.Fail(value.ClassInvalid, "%s", words), code)

@@ -32,48 +32,59 @@ func (c *Console) Connections(ctx context.Context) ([]Connection, error) {
 }
 
 func (c *Console) allConnections(ctx context.Context, test bool) ([]Connection, error) {
+	p, err := c.pausedNow(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := []Connection{}
 	for _, name := range c.opt.Catalog.Set().WrittenConnections() {
 		conn, ok := c.opt.Connection(ctx, name)
 		if !ok {
 			continue
 		}
-		state, err := c.opt.Vault.State(ctx, conn)
+		said := ""
+		if test {
+			if said, err = c.try(ctx, conn); err != nil {
+				return nil, err
+			}
+		}
+		view, err := c.newConnection(ctx, conn, p)
 		if err != nil {
 			return nil, err
 		}
-		view := Connection{Name: name, Connector: conn.Connector.ID, State: state, Lacks: lacks(c.opt.Catalog.Set(), name, state.Granted)}
-		if conn.Auth != nil {
-			view.Auth = conn.Auth.Name
-		}
-		if test {
-			view.Test = c.try(ctx, conn, state)
-		}
+		view.Test, view.Lacks = said, lacks(c.opt.Catalog.Set(), name, view.State.Granted)
 		view.Accounts = c.accountsOf(conn) // after the test, which lists them
 		out = append(out, view)
 	}
 	return out, nil
 }
 
-// try makes the connector's test call.
-func (c *Console) try(ctx context.Context, conn *program.Connection, state vault.State) string {
+// try makes the connector's test call, and says what it brought.
+func (c *Console) try(ctx context.Context, conn *program.Connection) (string, error) {
+	state, err := c.opt.Vault.State(ctx, conn)
+	if err == nil && state.Status != vault.Connected {
+		// What the service said before may hold no longer.
+		_ = c.opt.Vault.Heal(ctx, conn) // the state tells
+		state, err = c.opt.Vault.State(ctx, conn)
+	}
 	t := conn.Connector.Test
 	switch {
+	case err != nil:
+		return "", err
 	case state.Status != vault.Connected:
-		return state.Message
+		return state.Message, nil
 	case conn.IsAgency():
 		if err := c.opt.Members.Read(ctx, conn.Name); err != nil {
-			return sentence(err)
+			return sentence(err), nil
 		}
-		return "ok"
+		return "ok", nil
 	case t == nil, !conn.Sandbox && !conn.Auth.Serves(t.Action):
-		return "" // nothing can be tried by this way in
+		return "", nil // nothing can be tried by this way in
 	}
-	_, err := c.opt.Calls.Do(ctx, call.Request{Action: t.Action, Connection: conn, Input: t.With})
-	if err != nil {
-		return sentence(err)
+	if _, err := c.opt.Calls.Do(ctx, call.Request{Action: t.Action, Connection: conn, Input: t.With}); err != nil {
+		return sentence(err), nil
 	}
-	return "ok"
+	return "ok", nil
 }
 
 // connect begins a sign-in and answers with the address to open.

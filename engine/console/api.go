@@ -29,6 +29,7 @@ func (c *Console) routes(api *http.ServeMux) {
 	api.HandleFunc("GET /api/v1/connections/{name}/members", c.members)
 	api.HandleFunc("POST /api/v1/connections/{name}/members/list", c.listMembers)
 	api.HandleFunc("POST /api/v1/connections/{name}/connect", c.connect)
+	api.HandleFunc("POST /api/v1/connections/{name}/test", c.testConnection)
 	api.HandleFunc("POST /api/v1/connect/finish", c.finishConnect)
 	api.HandleFunc("GET /api/v1/secrets", c.secrets)
 	api.HandleFunc("PUT /api/v1/secrets/{name}", c.setSecret)

@@ -76,7 +76,12 @@ func (c *Console) flows(w http.ResponseWriter, r *http.Request) {
 		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, newFlows(c.opt.Catalog.Set(), counts))
+	p, err := c.pausedNow(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, newFlows(c.opt.Catalog.Set(), counts, p))
 }
 
 func (c *Console) flow(w http.ResponseWriter, r *http.Request) {
@@ -89,13 +94,22 @@ func (c *Console) flow(w http.ResponseWriter, r *http.Request) {
 		c.internal(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, newFlow(f, counts[f.ID]))
+	p, err := c.pausedNow(r.Context())
+	if err != nil {
+		c.internal(w, r, err)
+		return
+	}
+	out := newFlow(f, counts[f.ID])
+	out.Paused = p.byConnection(f.ID)
+	answer(w, http.StatusOK, out)
 }
 
-func newFlows(set *program.Set, counts map[string]map[journal.Status]int) []Flow {
+func newFlows(set *program.Set, counts map[string]map[journal.Status]int, p paused) []Flow {
 	out := []Flow{}
 	for _, id := range slices.Sorted(maps.Keys(set.Flows)) {
-		out = append(out, newFlow(set.Flows[id], counts[id]))
+		flow := newFlow(set.Flows[id], counts[id])
+		flow.Paused = p.byConnection(id)
+		out = append(out, flow)
 	}
 	return out
 }

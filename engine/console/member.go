@@ -88,6 +88,10 @@ func (c *Console) membersOf(ctx context.Context, connection string) ([]Member, e
 			problems[p.Connection] = p.Flow + "/" + p.Trigger + ": " + p.Error
 		}
 	}
+	p, err := c.pausedNow(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := []Member{}
 	for _, conn := range c.opt.Members.Set().MembersOf(connection) {
 		state, err := c.opt.Vault.State(ctx, conn)
@@ -96,7 +100,7 @@ func (c *Console) membersOf(ctx context.Context, connection string) ([]Member, e
 		}
 		m := Member{
 			Connection: conn.Name, ID: conn.Member.ID, Name: conn.Member.Name, State: state,
-			Seen: conn.Member.Seen, Left: conn.Member.Retired, Next: next[conn.Name], Problem: state.Message,
+			Seen: conn.Member.Seen, Left: conn.Member.Retired, Next: next[conn.Name], Problem: state.Message, Paused: p.of(conn.Name),
 		}
 		if m.Problem == "" {
 			m.Problem = problems[conn.Name]

@@ -27,7 +27,7 @@ func parsePages() *template.Template {
 		"tone": statusTone, "toneOf": kindTone, "said": said, "words": words, "by": by, "runnable": runnable,
 		"counted": counted, "span": span, "addressed": addressed, "behind": behind, "path": shownPath, "local": local, "join": either, "joined": joined,
 		"account": shownAccount, "fanned": fanned, "accountsAddress": accountsAddress, "runsOf": runsOf, "stateTone": stateTone, "odd": odd,
-		"change": change, "inline": inline,
+		"change": change, "inline": inline, "waiting": waiting,
 	}).ParseFS(pageFiles, "pages/*.html"))
 }
 
@@ -49,6 +49,7 @@ type overviewData struct {
 	Tables   []Table
 
 	Subscriptions []Subscription
+	Paused        []pausedEntry
 	Asked         []Letter // what stands still until it is answered
 	Failed        []Letter
 	MoreLetters   bool
@@ -73,7 +74,11 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	if err != nil {
 		return overviewData{}, err
 	}
-	data := overviewData{Flows: newFlows(live.Set, counts), Subscriptions: c.subscriptionsNow()}
+	p, err := c.pausedNow(ctx)
+	if err != nil {
+		return overviewData{}, err
+	}
+	data := overviewData{Flows: newFlows(live.Set, counts, p), Subscriptions: c.subscriptionsNow()}
 	for _, id := range live.Set.Broken {
 		if live.Set.Flows[id] == nil {
 			data.Broken = append(data.Broken, id)
@@ -88,15 +93,20 @@ func (c *Console) overviewNow(ctx context.Context) (overviewData, error) {
 	for _, f := range c.FindingsOf(ctx, live) {
 		data.Findings = append(data.Findings, NewFinding(f))
 	}
+	if data.Paused, err = c.pausedEntries(ctx, p); err != nil {
+		return data, err
+	}
 	letters, err := c.letters(ctx, "", latest+1)
 	if err != nil {
 		return data, err
 	}
 	data.MoreLetters = len(letters) > latest
 	for _, l := range letters[:min(len(letters), latest)] {
-		if l.Kind == letterUnknown || l.Kind == letterApproval || l.Kind == letterConnect {
+		switch l.Kind {
+		case letterUnknown, letterApproval:
 			data.Asked = append(data.Asked, l)
-		} else {
+		case letterConnect: // stands among the paused
+		default:
 			data.Failed = append(data.Failed, l)
 		}
 	}

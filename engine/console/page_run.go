@@ -23,6 +23,7 @@ type runData struct {
 	Open    []openWrite
 	Letters []Letter
 	Retries []retryOffer
+	Paused  *Connection // that the run waits for, nil for none
 }
 
 // openWrite is a write of which nobody knows whether it happened.
@@ -68,6 +69,14 @@ func (c *Console) runPage(w http.ResponseWriter, r *http.Request) {
 	state := journal.Fold(events)
 	for _, l := range state.Letters() {
 		data.Letters = append(data.Letters, c.failureLetter(run, l))
+	}
+	if name := pausedBy(run.Status, state); name != "" {
+		view, err := c.connectionNamed(r.Context(), name, nil)
+		if err != nil {
+			c.trouble(w, r, err)
+			return
+		}
+		data.Paused = &view
 	}
 	if run.Status == journal.OutcomeUnknown {
 		for _, path := range state.Unsettled() {

@@ -22,6 +22,8 @@ type TriggerState struct {
 	Items      int       `json:"items"`         // in the list, at the last look that went well
 	Failures   int       `json:"failures"`      // looks that failed since one went well
 	Error      string    `json:"error,omitempty"`
+	// Paused is the connection that must be connected before a poll looks again.
+	Paused string `json:"paused,omitempty"`
 
 	// State is how the subscription of a webhook stands: subscribed,
 	// subscribing or not_subscribed. Since is when it was made, Hint what to do
@@ -76,7 +78,7 @@ func (c *Console) triggerStates() []TriggerState {
 func (c *Console) pollState(p trigger.PollStatus) TriggerState {
 	st := TriggerState{
 		Flow: p.Flow, Trigger: p.Trigger, Kind: "poll", Connection: p.Connection,
-		Next: p.Next, Last: p.Last, Items: p.Items, Failures: p.Failures, Error: p.Error,
+		Next: p.Next, Last: p.Last, Items: p.Items, Failures: p.Failures, Error: p.Error, Paused: p.Paused,
 	}
 	if flow := c.opt.Catalog.Set().Flows[p.Flow]; flow != nil {
 		for _, t := range flow.Triggers {

@@ -118,6 +118,9 @@ type Flow struct {
 	Steps int               `json:"steps"` // with those inside others
 	// Runs is how many runs there are in each status that has some.
 	Runs map[journal.Status]int `json:"runs"`
+	// Paused is how many of its runs wait until a connection is connected, by
+	// the name of the connection; left out for none.
+	Paused map[string]int `json:"paused,omitempty"`
 }
 
 // FlowTrigger is what starts a flow.
@@ -239,7 +242,9 @@ type CallAnswer struct {
 }
 
 // Connection is a connection and how it stands. GET /api/v1/connections
-// answers a list of them by name, with ?test=1 after a test call on each.
+// answers a list of them by name, with ?test=1 after a test call on each; POST
+// /api/v1/connections/{name}/test with the body {} answers one, after its test
+// call.
 type Connection struct {
 	Name      string      `json:"name"`
 	Connector string      `json:"connector"`
@@ -248,6 +253,10 @@ type Connection struct {
 	// Lacks are the scopes that enabled flows need and it was not given, as far
 	// as that is known.
 	Lacks []string `json:"lacks,omitempty"`
+	// SignIn is true if a person connects it by signing in with a browser.
+	SignIn bool `json:"sign_in,omitempty"`
+	// Paused is how many runs wait until it is connected.
+	Paused int `json:"paused,omitempty"`
 	// Test is what a test call brought: "ok", or the sentence of its failure;
 	// left out if none was made.
 	Test string `json:"test,omitempty"`
@@ -279,4 +288,5 @@ type Member struct {
 	Left       time.Time   `json:"left,omitzero"`     // left out while it is there
 	Next       time.Time   `json:"next,omitzero"`     // when a poll looks there again
 	Problem    string      `json:"problem,omitempty"` // with its token, or with a poll
+	Paused     int         `json:"paused,omitempty"`  // how many runs wait until it is connected
 }

@@ -123,6 +123,9 @@ func kindTone(e journal.Event) string {
 	case journal.Done:
 		return "good"
 	case journal.Failed, journal.Tried, journal.Caught:
+		if isPaused(e) {
+			return "busy"
+		}
 		return "bad"
 	case journal.Ended:
 		return statusTone(e.Status)
@@ -131,6 +134,12 @@ func kindTone(e journal.Event) string {
 	default:
 		return "dim"
 	}
+}
+
+// isPaused reports whether with the event a step began to wait until a
+// connection is connected.
+func isPaused(e journal.Event) bool {
+	return e.Kind == journal.Tried && e.Failure != nil && e.Failure.Reconnect != ""
 }
 
 // said tells an event in words.
@@ -143,6 +152,9 @@ func said(e journal.Event) string {
 	case journal.Done:
 		return "done"
 	case journal.Tried:
+		if isPaused(e) {
+			return "paused"
+		}
 		return "attempt " + strconv.Itoa(e.Attempt) + " failed, tries again"
 	case journal.Skipped:
 		return "left out"
@@ -235,6 +247,22 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+// waiting says who waits until a connection is connected.
+func waiting(runs, polls int, connection string) string {
+	verb := "wait"
+	if runs+polls == 1 {
+		verb = "waits"
+	}
+	who := counted(runs, "run")
+	switch {
+	case runs == 0:
+		who = counted(polls, "poll")
+	case polls > 0:
+		who += " and " + counted(polls, "poll")
+	}
+	return who + " " + verb + " for " + connection + " to be connected"
 }
 
 // joined writes texts one after the other.

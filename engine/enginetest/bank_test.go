@@ -55,22 +55,24 @@ type bank struct {
 	hold  func(*http.Request)
 	given func(renewal int)
 
-	mu       sync.Mutex
-	key      string           // the fixed one that is taken
-	life     int              // of an access token, in seconds
-	grace    time.Duration    // of an old refresh token
-	ahead    time.Duration    // how far the clock of the bank is ahead
-	issued   int              // tokens
-	access   map[string]int   // those that are taken → the family
-	refresh  map[string]token // all there ever were
-	dead     map[int]bool     // families
-	families int
-	renewals []string // the refresh tokens that were sent
-	refused  int      // requests with a token that is not taken
-	items    int      // looked up
-	looks    int      // at the entries
-	paid     map[string]int
-	entries  []string
+	mu        sync.Mutex
+	key       string           // the fixed one that is taken
+	forbidden string           // the path that no token is good for
+	life      int              // of an access token, in seconds
+	grace     time.Duration    // of an old refresh token
+	ahead     time.Duration    // how far the clock of the bank is ahead
+	issued    int              // tokens
+	access    map[string]int   // those that are taken → the family
+	refresh   map[string]token // all there ever were
+	dead      map[int]bool     // families
+	families  int
+	renewals  []string // the refresh tokens that were sent
+	refused   int      // requests with a token that is not taken
+	items     int      // looked up
+	looks     int      // at the entries
+	paid      map[string]int
+	payments  []string // in their order
+	entries   []string
 }
 
 // token is a refresh token.
@@ -102,8 +104,8 @@ func (b *bank) with(do func()) {
 func (b *bank) token(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	b.mu.Lock()
-	family, ok := 0, true
-	renewal := 0
+	var family, renewal int
+	ok := true
 	if r.PostForm.Get("grant_type") == "authorization_code" {
 		b.families++
 		family = b.families
@@ -167,7 +169,8 @@ func (b *bank) api(w http.ResponseWriter, r *http.Request) {
 	defer b.mu.Unlock()
 	text := r.Header.Get("Authorization")
 	_, taken := b.access[text[min(len("Bearer "), len(text)):]]
-	if w.Header().Set("Content-Type", "application/json"); !taken && (b.key == "" || text != "Bearer "+b.key) {
+	taken = taken || b.key != "" && text == "Bearer "+b.key
+	if w.Header().Set("Content-Type", "application/json"); !taken || r.URL.Path == b.forbidden {
 		b.refused++
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = w.Write([]byte(`{"message": "the token is not valid"}`))
@@ -185,12 +188,25 @@ func (b *bank) api(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"entries": list})
 	default:
 		if r.Method == http.MethodPost {
-			b.paid[r.URL.Path[len("/payments/"):]]++
+			n := r.URL.Path[len("/payments/"):]
+			b.paid[n]++
+			b.payments = append(b.payments, n)
 		} else {
 			b.items++
 		}
 		_, _ = w.Write([]byte(`{"n": "x"}`))
 	}
+}
+
+// order returns the payments that begin so, in their order.
+func (b *bank) order(prefix string) []string {
+	var all []string
+	for _, n := range b.payments {
+		if strings.HasPrefix(n, prefix) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // bankWorkspace has the bank's connector and a connection to it.

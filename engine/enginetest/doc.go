@@ -10,6 +10,7 @@
 //	service_test.go    the service: a ledger that writes down every effect
 //	badservice_test.go the same one, answering by script
 //	engine_test.go     an engine in this process, and its API
+//	bank_test.go       a service with OAuth, and its authorization server
 //	process_test.go    an engine in a process that can be killed
 //	senders_test.go    those who deliver events
 //	books_test.go      what was promised, held against the books of the ledger
@@ -17,6 +18,8 @@
 //	flows_test.go      every shipped flow, from its triggers
 //	failure_test.go    a flow that watches others fail
 //	bench_test.go      runs a second, and the time of a start
+//	oauth_test.go      one renewal for a thousand calls, and a kill in the middle of one
+//	pause_test.go      runs wait until a connection is connected, and go on
 //	version_test.go    a run finishes on the version it began with
 //	webhook_test.go    forged, malformed and repeated deliveries
 //	subscribe_test.go  services that are told by calls where to deliver

@@ -115,6 +115,8 @@ func (b *bench) arrive(t *testing.T) {
 		switch part[1] {
 		case "answer":
 			err = b.store.Answer(t.Context(), 1, part[2], event)
+		case "connect":
+			_, err = b.store.GoOn(t.Context(), part[2], time.Now())
 		case "cancel":
 			err = b.store.Cancel(t.Context(), 1)
 		default:
@@ -413,7 +415,8 @@ func sideBySide(a, b string) int {
 // service answers calls by a script: for each action its lines in order, the
 // last one for ever. A line is "action {json}" or "action !class message", a
 // second "!" meaning that the request was sent; "!class+40m message" asks not to
-// come back before.
+// come back before. The class auth means that the connection svc must be
+// connected.
 type service struct {
 	answers string
 	takes   time.Duration // from a request to its answer
@@ -464,7 +467,9 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 			}
 			f.NotBefore = time.Now().Add(pause)
 		}
-		f.Class = value.Class(class)
+		if f.Class = value.Class(class); f.Class == value.ClassAuth {
+			f.Reconnect = "svc"
+		}
 		return nil, nil, f
 	}
 	var v any

@@ -116,7 +116,7 @@ func read[T any](p *parser, table section[T], s spot) *T {
 		return nil
 	}
 	into := new(T)
-	var hollow Text     // the map in front, which is empty
+	var hollow Text    // the map in front, which is empty
 	var strays []Entry // the unknown keys right below it
 	for _, e := range s.value.Entries {
 		r := table.row(e.Key.Value)

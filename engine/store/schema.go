@@ -9,7 +9,9 @@ import (
 // i (PRAGMA user_version) to i+1: an older database in a copy, which takes its
 // place when all of it went well. One that was released is never changed: the
 // next one is added.
-func migrations() []string { return []string{format1, format2, format3, format4, format5, format6, format7} }
+func migrations() []string {
+	return []string{format1, format2, format3, format4, format5, format6, format7}
+}
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
 const format1 = `

@@ -45,7 +45,7 @@ func (v *Vault) State(ctx context.Context, conn *program.Connection) (State, err
 	if len(missing) > 0 {
 		return State{Status: NotConnected, Message: strings.Join(missing, "; ")}, nil
 	}
-	s := State{Status: Connected}
+	var s State
 	if usesTokens(conn) {
 		t, _, err := v.load(ctx, v.account(conn.Name), conn)
 		if f, ok := missingToken(err); ok {

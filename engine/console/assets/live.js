@@ -187,12 +187,23 @@ async function press(button) {
     if (!res.ok) say(said.error + (said.hint ? ". " + said.hint : ""), true);
     else if (trigger) say(started(said.run));
     else if (rename) say("The " + rename + " " + named + " is named " + to + " now.");
+    else if (said.url) say(elsewhere(said.url), false, true);
+    else if ("try" in button.dataset) say(said.test === "ok" ? said.name + " works." : said.test || said.state.message || said.name + " has no test call.", said.test !== "ok");
     else if (next) return (location.href = next);
   } catch {
     say("Patchbay does not answer.", true);
   }
   button.disabled = false;
   turn();
+}
+
+function elsewhere(url) {
+  const link = document.createElement("a");
+  link.href = url;
+  link.target = "_blank";
+  link.rel = "noopener";
+  link.textContent = "Sign in at the service";
+  return link;
 }
 
 function started(run) {
