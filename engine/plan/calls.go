@@ -39,7 +39,7 @@ type through struct{ connection, connector string }
 
 // load is how many calls something makes, by connection and action.
 type load struct {
-	a map[through]map[string]float64
+	calls map[through]map[string]float64
 	// measured is set if a part of them is known from runs, written if a part
 	// is only known from the file.
 	measured, written bool
@@ -56,9 +56,9 @@ func (l *load) add(use *program.Use, a *program.Action, n float64) {
 // how says what the calls of a run are known by.
 func (l *load) how(sampled int) string {
 	var all []string
-	for _, at := range slices.SortedFunc(maps.Keys(l.a), through.compare) {
+	for _, at := range slices.SortedFunc(maps.Keys(l.calls), through.compare) {
 		sum := 0.0
-		for _, n := range l.a[at] {
+		for _, n := range l.calls[at] {
 			sum += n
 		}
 		all = append(all, number(sum)+" through "+cmp.Or(at.connection, at.connector))
@@ -146,7 +146,7 @@ func (c *comparison) perDay(set *program.Set) (*load, map[through][]string) {
 		}
 		c.looks(f, sum)
 		r, calls := c.runs(f), c.perRun(f)
-		for at, actions := range calls.a {
+		for at, actions := range calls.calls {
 			if len(r.unknown) > 0 {
 				uncounted[at] = append(uncounted[at], id)
 			}
@@ -159,13 +159,13 @@ func (c *comparison) perDay(set *program.Set) (*load, map[through][]string) {
 }
 
 func (l *load) put(at through, action string, n float64) {
-	if l.a == nil {
-		l.a = map[through]map[string]float64{}
+	if l.calls == nil {
+		l.calls = map[through]map[string]float64{}
 	}
-	if l.a[at] == nil {
-		l.a[at] = map[string]float64{}
+	if l.calls[at] == nil {
+		l.calls[at] = map[string]float64{}
 	}
-	l.a[at][action] += n
+	l.calls[at][action] += n
 }
 
 // looks adds the looks of the polls of a flow: one call each.
@@ -191,10 +191,10 @@ func (c *comparison) calls(different []Flow) []Calls {
 	out := []Calls{}
 	for _, at := range c.concerned(different) {
 		made := Calls{Connection: at.connection, Connector: at.connector, Flows: append([]string{}, uncounted[at]...), Limits: []Limit{}}
-		for _, n := range was.a[at] {
+		for _, n := range was.calls[at] {
 			made.Before += n
 		}
-		for _, n := range is.a[at] {
+		for _, n := range is.calls[at] {
 			made.After += n
 		}
 		if made.Before == 0 && made.After == 0 && len(made.Flows) == 0 {
@@ -202,9 +202,9 @@ func (c *comparison) calls(different []Flow) []Calls {
 		}
 		if k := c.after.Connectors[at.connector]; k != nil {
 			made.Limits = append(made.Limits, exceeded("", k.Limits, made.After)...)
-			for _, id := range slices.Sorted(maps.Keys(is.a[at])) {
+			for _, id := range slices.Sorted(maps.Keys(is.calls[at])) {
 				if a, ok := k.Action(strings.TrimPrefix(id, k.ID+".")); ok {
-					made.Limits = append(made.Limits, exceeded(id, a.Limits, is.a[at][id])...)
+					made.Limits = append(made.Limits, exceeded(id, a.Limits, is.calls[at][id])...)
 				}
 			}
 		}

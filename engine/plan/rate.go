@@ -36,7 +36,7 @@ func (c *comparison) estimate(id string) *Estimate {
 	r := c.runs(f)
 	e.RunsAfter = r.number()
 	e.How, e.Unknown = append(e.How, r.how...), append(e.Unknown, r.unknown...)
-	if calls := c.perRun(f); r.known && len(calls.a) > 0 {
+	if calls := c.perRun(f); r.known && len(calls.calls) > 0 {
 		e.How = append(e.How, calls.how(c.History[id].Sampled))
 		e.Unknown = append(e.Unknown, calls.unknown...)
 	}
