@@ -224,7 +224,7 @@ func (c *comparison) concerned(different []Flow) []through {
 		for _, use := range f.Uses {
 			all = append(all, through{use.Written(), use.Connector.ID})
 		}
-		for at := range c.perRun(f).a {
+		for at := range c.perRun(f).calls {
 			all = append(all, at)
 		}
 	}
