@@ -91,9 +91,10 @@ func (c *comparison) perRun(f *program.Flow) *load {
 		l.add(s.Use, s.Action, n)
 		l.written = true
 	}
+	formerly := func(path string) string { return path }
 	var old map[string]program.Standing
 	if before := c.before.Flows[f.ID]; before != nil {
-		old = before.Standings()
+		old, formerly = before.Standings(), formerPaths(before, f)
 	}
 	for _, path := range slices.Sorted(maps.Keys(places)) {
 		s := places[path]
@@ -101,17 +102,18 @@ func (c *comparison) perRun(f *program.Flow) *load {
 			continue
 		}
 		each := float64(1 + len(s.Action.Before))
-		o, was := old[path]
+		o, was := old[formerly(path)]
 		was = was && o.Action != nil && o.Action.ID == s.Action.ID
-		m := h.Calls[path]
-		switch loop := loopAround(places, path); {
+		m, loop := h.Calls[formerly(path)], loopAround(places, path)
+		turns := h.Turns[formerly(loop)]
+		switch {
 		case h.Sampled > 0 && m.Action == s.Action.ID:
 			l.measured = true
 			l.add(s.Use, s.Action, each*float64(m.Calls)/float64(h.Sampled))
 		case h.Sampled > 0 && was, strings.Contains("/"+path, "/on_error/"):
 			// It never came to that in the runs there were, or only an error does.
-		case loop != "" && h.Turns[loop] > 0:
-			guess(s, each*float64(h.Turns[loop])/float64(h.Sampled))
+		case loop != "" && turns > 0:
+			guess(s, each*float64(turns)/float64(h.Sampled))
 		case loop != "":
 			guess(s, each)
 			l.unknown = append(l.unknown, "how many turns the loop "+loop+" makes is not known; one is counted")
