@@ -23,7 +23,7 @@ func (e *EvalError) Error() string { return e.Message }
 
 // absent says that what the author wrote as shown holds nothing.
 func absent(shown string) string {
-	if strings.HasPrefix(shown, ".") || strings.HasPrefix(shown, "#") {
+	if strings.HasPrefix(shown, ".") || strings.HasPrefix(shown, "#") && !strings.HasPrefix(shown, "#acc") {
 		return shown + " is missing in an item"
 	}
 	return shown + " is missing"
@@ -99,7 +99,7 @@ func (c *Code) wrongArgument(n ast.Node, wrong *argumentError) *EvalError {
 	case *ast.SliceNode:
 		arg = []ast.Node{n.Node, n.From, n.To}[wrong.index]
 	case *ast.BinaryNode:
-		if n.Operator == "+" {
+		if n.Operator == "+" || n.Operator == "*" {
 			arg = []ast.Node{n.Left, n.Right}[wrong.index]
 		}
 	}

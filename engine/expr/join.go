@@ -23,7 +23,7 @@ func join(a, b *value.Type) *value.Type {
 	case a.Optional || b.Optional:
 		return join(a.AsPresent(), b.AsPresent()).AsOptional()
 	case a.Name != "" && a.Name == b.Name && a.Kind == b.Kind:
-		return a
+		return joinNamed(a, b)
 	case a.Kind == value.Enum && b.Kind == value.Enum:
 		values := slices.Clone(a.Values)
 		for _, v := range b.Values {
@@ -50,6 +50,17 @@ func join(a, b *value.Type) *value.Type {
 		return textType
 	}
 	return anyType
+}
+
+// joinNamed joins two forms of one named type. Of its fields more may be known to
+// be there in one of them than in the other.
+func joinNamed(a, b *value.Type) *value.Type {
+	if a.Kind != value.Object || len(a.Fields) == 0 || len(b.Fields) == 0 || &a.Fields[0] == &b.Fields[0] {
+		return a
+	}
+	t := joinObjects(a, b)
+	t.Name = a.Name
+	return t
 }
 
 func joinElems(a, b *value.Type) *value.Type {
@@ -95,6 +106,51 @@ func elemOf(t *value.Type) *value.Type {
 		return anyType
 	}
 	return t.Elem
+}
+
+// Shared returns the type of what values of both types have for certain: of
+// objects the fields that both have. What is not known shares whatever the other
+// has. A nil type has everything.
+func Shared(a, b *value.Type) *value.Type {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || a == b:
+		return a
+	case a.IsAny() || b.IsAny():
+		return anyType
+	}
+	out := &value.Type{Kind: value.Object, Name: "what all triggers share"}
+	for _, f := range a.Fields {
+		other, ok := b.Lookup(f.Name)
+		switch {
+		case !ok:
+		case f.Type.IsAny() || other.Type.IsAny():
+			f.Type = anyType
+			out.Fields = append(out.Fields, f)
+		case value.Mismatch(f.Type, other.Type) == "":
+			f.Type = other.Type
+			out.Fields = append(out.Fields, f)
+		case value.Mismatch(other.Type, f.Type) == "":
+			out.Fields = append(out.Fields, f)
+		}
+	}
+	return out
+}
+
+// sameType reports whether two types let the same values through.
+func sameType(a, b *value.Type) bool {
+	return a == b || a != nothingType && b != nothingType && a.Optional == b.Optional && a.String() == b.String() &&
+		value.Mismatch(a, b) == "" && value.Mismatch(b, a) == ""
+}
+
+// perhaps returns the type of an item that may not be there; of a list that is
+// known to be empty there is none.
+func perhaps(elem *value.Type) *value.Type {
+	if elem == nothingType {
+		return nilType
+	}
+	return elem.AsOptional()
 }
 
 func typeOf(f value.Field) *value.Type {

@@ -39,6 +39,9 @@ func (c *checker) member(n *ast.MemberNode) *value.Type {
 func (c *checker) base(n *ast.MemberNode, t *value.Type) (_ *value.Type, ok bool) {
 	switch {
 	case !t.MayBeNil():
+		if n.Optional && itemOf(n.Node) != nil {
+			c.chained = true // there may be fewer items
+		}
 		return t, true
 	case n.Optional:
 		c.chained = true
@@ -57,6 +60,22 @@ func (c *checker) base(n *ast.MemberNode, t *value.Type) (_ *value.Type, ok bool
 		return anyType, false
 	}
 	return t.AsPresent(), true
+}
+
+// itemOf returns n where it takes an item of something by its number, or by a
+// key that is only known at run time, nil where it does not.
+func itemOf(n ast.Node) *ast.MemberNode {
+	if chain, ok := n.(*ast.ChainNode); ok {
+		return itemOf(chain.Node)
+	}
+	m, ok := n.(*ast.MemberNode)
+	if !ok {
+		return nil
+	}
+	if _, named := m.Property.(*ast.StringNode); named {
+		return nil
+	}
+	return m
 }
 
 func (c *checker) below(n *ast.MemberNode, base *value.Type) *value.Type {
@@ -106,17 +125,18 @@ func (c *checker) entry(n *ast.MemberNode, m *value.Type) *value.Type {
 			c.reportAt(n.Property, codeOperator, "", "the keys of a map are text, %s is given", t)
 		}
 	}
-	return elemOf(m).AsOptional()
+	return perhaps(elemOf(m))
 }
 
 // field types object.name.
 func (c *checker) field(n *ast.MemberNode, object *value.Type) *value.Type {
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {
-		if t := c.value(n.Property); !t.IsAny() && !isText(t) {
+		t := c.value(n.Property)
+		if !t.IsAny() && !isText(t) {
 			c.reportAt(n.Property, codeOperator, "", "the fields of an object are named by text, %s is given", t)
 		}
-		return anyType // which field is only known at run time
+		return someField(object, t)
 	}
 	if f, ok := object.Lookup(name.Value); ok {
 		if f.Type == nil {
@@ -126,6 +146,25 @@ func (c *checker) field(n *ast.MemberNode, object *value.Type) *value.Type {
 	}
 	c.unknownField(n.Node, name, object)
 	return anyType
+}
+
+// someField returns the type of the field of an object whose name, a text of type
+// key, is only known at run time. If it is a word of an enum and each word is a
+// field, there is one for certain.
+func someField(object, key *value.Type) *value.Type {
+	t := nothingType
+	for _, f := range object.Fields {
+		t = join(t, typeOf(f))
+	}
+	all := key.Kind == value.Enum
+	for _, word := range key.Values {
+		_, ok := object.Lookup(word)
+		all = all && ok
+	}
+	if all {
+		return t
+	}
+	return perhaps(t)
 }
 
 // unknownField tells that object, the type of base, has no field of that name.
