@@ -40,7 +40,7 @@ type execution struct {
 type end struct {
 	kind    endKind
 	reason  string
-	final   bool // of failed: no on_error of a step or loop lets the run go on
+	final   bool      // of failed: no on_error of a step or loop lets the run go on
 	until   time.Time // of suspended; zero where no time ends it
 	paused  string    // of suspended: the connection that must be connected first, "" for none
 	failure *value.Failure
