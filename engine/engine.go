@@ -52,6 +52,8 @@ type Options struct {
 	ConsoleURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
+	// Workers is how many runs are worked on at the same time; 0 means 256.
+	Workers int
 	// Keep says how much history Serve keeps; the zero Keep keeps all.
 	Keep Keep
 	// Version is shown to people.
@@ -170,7 +172,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
 		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Paused: e.pauses.Refresh,
-		Observe: e.observe, Logger: e.log,
+		Observe: e.observe, Logger: e.log, Workers: e.opt.Workers, AtOnce: e.atOnce,
 	})
 	return nil
 }
@@ -206,9 +208,21 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Renames: e.renames,
+		Live: e.members.Set, Accept: e.accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Renames: e.renames,
 		Logger: e.log,
 	}
+}
+
+// accept stores events and tells of the runs that ended with it.
+func (e *Engine) accept(ctx context.Context, arrivals []journal.Arrival, cursor *journal.Cursor) ([]journal.Accepted, error) {
+	accepted, err := e.store.Accept(ctx, arrivals, cursor)
+	for i, a := range accepted {
+		if a.Status != "" {
+			r := journal.Run{ID: a.Run, Flow: arrivals[i].Flow, Created: arrivals[i].At}
+			e.observe(&r, journal.Event{At: arrivals[i].At, Kind: journal.Ended, Status: a.Status, Text: a.Reason})
+		}
+	}
+	return accepted, err
 }
 
 // sandboxPoll is how often played services are asked: often enough to be seen.
@@ -277,6 +291,15 @@ func (e *Engine) connectionNow(name string) (*program.Connection, bool) {
 	return e.connection(context.Background(), name)
 }
 
+// atOnce returns how many runs of a flow may be worked on at the same time, as its
+// file says now; 0 for any number.
+func (e *Engine) atOnce(flow string) int {
+	if f, ok := e.catalog.Set().Flows[flow]; ok {
+		return f.AtOnce
+	}
+	return 0
+}
+
 func (e *Engine) attempt(ctx context.Context, c run.Call) (any, *journal.Exchange, error) {
 	res, err := e.calls.Do(ctx, request(c))
 	return res.Output, res.Exchange, e.checked(ctx, err)
@@ -289,7 +312,7 @@ func (e *Engine) prepare(ctx context.Context, c run.Call) (*journal.Exchange, er
 func request(c run.Call) call.Request {
 	return call.Request{
 		Action: c.Action, Connection: c.Connection, Input: c.Input, Key: c.Key,
-		Op: call.Op{Run: c.Run, Path: c.Path},
+		Op: call.Op{Run: c.Run, Path: c.Path}, Flow: c.Flow,
 	}
 }
 
