@@ -28,6 +28,9 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	inner = inner.
 		with(value.Field{Name: made.As, Type: elem}).
 		with(value.Field{Name: "index", Type: value.Of(value.Integer)})
+	if s.As.Given() && made.As != "item" {
+		inner.names = inner.names.Missing("item", "item has another name in this loop: "+made.As)
+	}
 	switch {
 	case len(s.Steps) > 0:
 		made.Steps = c.steps(s.Steps, inner, 0)
