@@ -40,9 +40,13 @@ func (p *parser) checked(s spot) Text {
 	case Version:
 		ok = p.version(s)
 	case Whole:
-		_, err := strconv.Atoi(t.Value)
-		ok = err == nil
-		p.unless(ok, s, "S112", fmt.Sprintf("%s wants a whole number, %q is given", s.name, t.Value), "")
+		n, err := strconv.Atoi(t.Value)
+		ok = err == nil && n >= s.rule.Least
+		wants := "a whole number"
+		if err == nil {
+			wants = fmt.Sprintf("at least %d", s.rule.Least)
+		}
+		p.unless(ok, s, "S112", fmt.Sprintf("%s wants %s, %q is given", s.name, wants, t.Value), "")
 	case Number:
 		_, err := strconv.ParseFloat(t.Value, 64)
 		ok = err == nil
@@ -196,6 +200,10 @@ func (p *parser) duration(s spot) bool {
 	} else if m := weeks.FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		fix = p.rewrite(s, strconv.Itoa(7*n)+"d")
+	}
+	if durationForm.MatchString(text) {
+		p.add(s, "S111", fmt.Sprintf("%q is too long a time", text), "a hundred years are 36500d", nil)
+		return false
 	}
 	p.add(s, "S111", fmt.Sprintf("%q is not a duration", text), "a number and a unit: 30s, 15m, 24h, 7d", fix)
 	return false
