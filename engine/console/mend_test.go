@@ -89,6 +89,30 @@ func TestAPIMend(t *testing.T) {
 	k.finish(3)
 	k.ask("POST", "/runs/3/check", `{"action": "bell.state"}`)
 	k.ask("GET", "/runs/3", "")
+
+	// What was written for items is not taken for something else.
+	k.finish(k.start("round", `{}`))
+	k.changed("round", strings.Replace(round, "[Ada, nobody, Bo]", "[Bo, nobody, Ada]", 1))
+	k.ask("POST", "/runs/4/retry", `{"with": "current"}`)
+	k.changed("round", strings.Replace(round, "[Ada, nobody, Bo]", "[Ada, nobody, Bo], more: 1", 1))
+	k.ask("POST", "/runs/4/retry", `{"with": "current", "dry_run": true}`)
+
+	// What a turn worked out for its item is worked out for another one anew.
+	k.changed("round", strings.Replace(round, "    action: bell.ring\n    with: { for: \"${{ name }}\" }",
+		"    steps:\n      - id: whom\n        set: { name: \"${{ name }}\" }\n      - id: ring\n        action: bell.ring\n        with: { for: \"${{ steps.whom.name }}\" }", 1))
+	k.finish(k.start("round", `{}`))
+	k.ask("POST", "/runs/5/retry", `{"edit": ["each[1].name=Cy"]}`)
+	k.finish(5)
+	var mended struct{ Output, Status any }
+	if k.api("GET", "/runs/5", "", &mended); mended.Status != "succeeded" {
+		t.Errorf("run 5 is %v, want it to have succeeded", mended.Status)
+	}
+
+	// A connection that runs wait for.
+	k.changed("alone", strings.Replace(visit, "bell: bell", "bell: spare", 1))
+	k.finish(k.start("alone", `{}`))
+	k.finish(k.start("alone", `{}`))
+	k.ask("GET", "/inbox?flow=alone", "")
 	k.golden("mend.txt")
 }
 
