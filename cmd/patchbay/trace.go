@@ -54,7 +54,7 @@ func (t *trace) event(e journal.Event) {
 	case journal.Checked:
 		t.line("checked", e, strings.TrimSpace(e.Text+" "+summary(e.Data)))
 	case journal.Edited:
-		t.line("edited", e, strings.TrimSpace(strings.TrimPrefix(console.EditedText(e), e.Path)))
+		t.line("edited", e, strings.TrimLeft(strings.TrimPrefix(console.EditedText(e), e.Path), ": "))
 	case journal.Retried:
 		t.line("retried", e, "")
 	case journal.Dismissed:

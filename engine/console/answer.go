@@ -74,7 +74,7 @@ func (q *question) result(found any) (result any, reason string) {
 	return nil, reason
 }
 
-// check looks with an action that only reads whether a write happened, and
+// checkWrite looks with an action that only reads whether a write happened, and
 // writes down what it brought.
 func (c *Console) checkWrite(w http.ResponseWriter, r *http.Request) {
 	run, ok := c.runOf(w, r)
@@ -104,16 +104,17 @@ func (c *Console) lookAfter(r *http.Request, run journal.Run, req WriteCheckRequ
 	if connector, _, _ := strings.Cut(req.Action, "."); req.Connection == "" && q.action != nil && q.action.Connector.ID == connector {
 		req.Connection = q.use.In(run.Connection) // the account that was written to
 	}
-	action, conn, input, refused := c.toCall(r, CallRequest{Action: req.Action, Connection: req.Connection, With: req.With})
+	made, refused := c.toCall(r, CallRequest{Action: req.Action, Connection: req.Connection, With: req.With})
 	if refused != nil {
 		return WriteCheckAnswer{}, refused, nil
 	}
+	action := made.Action
 	if action.Effect != program.EffectRead {
 		return WriteCheckAnswer{}, &refusal{
 			http.StatusUnprocessableEntity, fmt.Sprintf("%s cannot be a check: it writes (%s)", action.ID, action.Effect), "choose an action that only reads",
 		}, nil
 	}
-	done := c.callBy(r.Context(), action, conn, input)
+	done := c.callNow(r.Context(), made)
 	out := WriteCheckAnswer{Run: run.ID, Path: q.path, Action: action.ID, Output: done.Output, Failure: done.Failure, Request: done.Request}
 	e := journal.Event{At: time.Now(), Kind: journal.Checked, Path: q.path, Action: action.ID, Data: done.Output, Request: done.Request, By: req.By}
 	if done.Failure != nil {

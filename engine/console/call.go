@@ -22,39 +22,39 @@ func (c *Console) call(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
-	action, conn, input, refused := c.toCall(r, req)
+	made, refused := c.toCall(r, req)
 	if refused != nil {
 		fail(w, refused.status, refused.message, refused.hint)
 		return
 	}
-	answer(w, http.StatusOK, c.callBy(r.Context(), action, conn, input))
+	answer(w, http.StatusOK, c.callNow(r.Context(), made))
 }
 
 // toCall finds what a call by hand is made of.
-func (c *Console) toCall(r *http.Request, req CallRequest) (*program.Action, *program.Connection, map[string]any, *refusal) {
+func (c *Console) toCall(r *http.Request, req CallRequest) (call.Request, *refusal) {
 	set := c.opt.Catalog.Set()
 	action, hint, ok := set.FindAction(req.Action)
 	if !ok {
-		return nil, nil, nil, &refusal{http.StatusNotFound, "there is no action " + strconv.Quote(req.Action), hint}
+		return call.Request{}, &refusal{http.StatusNotFound, "there is no action " + strconv.Quote(req.Action), hint}
 	}
 	conn, reason, hint := c.connectionFor(r, set, action.Connector, req.Connection)
 	if reason != "" {
-		return nil, nil, nil, &refusal{http.StatusUnprocessableEntity, reason, hint}
+		return call.Request{}, &refusal{http.StatusUnprocessableEntity, reason, hint}
 	}
 	input, err := object(req.With)
 	if err != nil {
-		return nil, nil, nil, &refusal{http.StatusUnprocessableEntity, "with: " + err.Error(), ""}
+		return call.Request{}, &refusal{http.StatusUnprocessableEntity, "with: " + err.Error(), ""}
 	}
-	return action, conn, input, nil
-}
-
-// callBy makes a call by hand.
-func (c *Console) callBy(ctx context.Context, action *program.Action, conn *program.Connection, input map[string]any) CallAnswer {
 	path := "call/" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	res, err := c.opt.Calls.Do(ctx, call.Request{
+	return call.Request{
 		// A call by hand is no repeat of any other, so its key is a new one.
 		Action: action, Connection: conn, Input: input, Key: value.UUID(rand.Text() + path), Op: call.Op{Path: path},
-	})
+	}, nil
+}
+
+// callNow makes a call by hand.
+func (c *Console) callNow(ctx context.Context, made call.Request) CallAnswer {
+	res, err := c.opt.Calls.Do(ctx, made)
 	out := CallAnswer{Output: res.Output, Request: res.Exchange}
 	if err != nil {
 		failure, ok := errors.AsType[*value.Failure](err)

@@ -10,7 +10,7 @@
 // The pages are written by the server from the same forms: / shows what is
 // live, and what it asks people, /inbox all that needs a person, /runs the runs,
 // /runs/{id} what happened in one, /runs/{id}/retry what a retry of it would
-// do, /tables/{name} rows, /approve/{id}/… a question to somebody who has its
+// do, /replay what that of many would, /tables/{name} rows, /approve/{id}/… a question to somebody who has its
 // link and no token.
 // A script under /assets/ keeps them fresh in place; without it they reload.
 package console
@@ -115,6 +115,7 @@ func (c *Console) Handler() http.Handler {
 	pages.HandleFunc("GET /runs/{id}", c.runPage)
 	pages.HandleFunc("GET /runs/{id}/retry", c.retryPage)
 	pages.HandleFunc("GET /inbox", c.inboxPage)
+	pages.HandleFunc("GET /replay", c.replayPage)
 	pages.HandleFunc("GET /connections", c.connectionsPage)
 	pages.HandleFunc("GET /connections/{name}", c.membersPage)
 	pages.HandleFunc("GET /tables/{name}", c.tablePage)

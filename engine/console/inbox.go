@@ -122,7 +122,7 @@ func (c *Console) openConnections(ctx context.Context, flow string, limit int) (
 		l := c.letter(letterConnect, run, "")
 		l.Since, l.Connection, l.Reason, l.Page = run.Created, p.Connection, run.Reason, "/connections"
 		if p.Runs > 1 {
-			l.Reason = "with " + counted(p.Runs-1, "later run") + " " + l.Reason
+			l.Reason += "; so many runs wait for it: " + strconv.Itoa(p.Runs)
 		}
 		l.Resolve = c.commands("patchbay connections --test")
 		name, _ := program.SplitMember(p.Connection)

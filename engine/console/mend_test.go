@@ -89,6 +89,30 @@ func TestAPIMend(t *testing.T) {
 	k.finish(3)
 	k.ask("POST", "/runs/3/check", `{"action": "bell.state"}`)
 	k.ask("GET", "/runs/3", "")
+
+	// What was written for items is not taken for something else.
+	k.finish(k.start("round", `{}`))
+	k.changed("round", strings.Replace(round, "[Ada, nobody, Bo]", "[Bo, nobody, Ada]", 1))
+	k.ask("POST", "/runs/4/retry", `{"with": "current"}`)
+	k.changed("round", strings.Replace(round, "[Ada, nobody, Bo]", "[Ada, nobody, Bo], more: 1", 1))
+	k.ask("POST", "/runs/4/retry", `{"with": "current", "dry_run": true}`)
+
+	// What a turn worked out for its item is worked out for another one anew.
+	k.changed("round", strings.Replace(round, "    action: bell.ring\n    with: { for: \"${{ name }}\" }",
+		"    steps:\n      - id: whom\n        set: { name: \"${{ name }}\" }\n      - id: ring\n        action: bell.ring\n        with: { for: \"${{ steps.whom.name }}\" }", 1))
+	k.finish(k.start("round", `{}`))
+	k.ask("POST", "/runs/5/retry", `{"edit": ["each[1].name=Cy"]}`)
+	k.finish(5)
+	var mended struct{ Output, Status any }
+	if k.api("GET", "/runs/5", "", &mended); mended.Status != "succeeded" {
+		t.Errorf("run 5 is %v, want it to have succeeded", mended.Status)
+	}
+
+	// A connection that runs wait for.
+	k.changed("alone", strings.Replace(visit, "bell: bell", "bell: spare", 1))
+	k.finish(k.start("alone", `{}`))
+	k.finish(k.start("alone", `{}`))
+	k.ask("GET", "/inbox?flow=alone", "")
 	k.golden("mend.txt")
 }
 
@@ -165,7 +189,9 @@ func TestMendPages(t *testing.T) {
 			"Failed, and not dealt with 2 2 round partly failed each[1]: nobody is not at home &#34;nobody&#34;",
 			"1 greet failed nobody is not at home",
 		}, []string{`href="/runs/2/retry?item=each%5B1%5D"`, `href="/runs/1/retry"`}},
-		{"/inbox?flow=round", []string{"Inbox of round all flows greet round 2 round partly failed each[1]: nobody is not at home"}, nil},
+		{"/inbox?flow=round", []string{
+			"Inbox of round all flows greet round 2 round partly failed each[1]: nobody is not at home", "Retry all that failed in this flow",
+		}, []string{`href="/replay?flow=round"`}},
 		{"/runs/1", []string{"Nobody has dealt with this failure. Mend or dismiss it"}, []string{`<a href="/runs/1/retry">`}},
 		{"/runs/1/retry", []string{
 			"Retry run 1 greet failed ring : nobody is not at home what failed everything What it does",
@@ -188,6 +214,12 @@ func TestMendPages(t *testing.T) {
 			"It happened It did not Look with an action Action bell.state What it is given, as JSON Look",
 			"looked whether it happened ring bell.state by grace",
 		}, []string{`<textarea name="output" rows="2">{&#34;for&#34;:&#34;&#34;,&#34;id&#34;:&#34;r1&#34;}</textarea>`}},
+		{"/replay?flow=greet", []string{
+			"Retry what failed in greet the last hour the last day the last week the last 30 days with the version each ran on with the current version 1 run",
+			"ring bell.ring again writes (create), twice is not the same as once They make 1 call, which writes.", "Retry 1 run",
+		}, []string{`data-replay data-flow="greet" data-since="24h" data-with="original" data-to="/runs?flow=greet&amp;status=">Retry 1 run</button>`}},
+		{"/replay?flow=tidy&since=7d", []string{"0 runs"}, []string{`aria-current="true">the last week</a>`}},
+		{"/replay", []string{"There is no such replay: the flow whose runs are replayed must be named."}, nil},
 		{"/runs/9/retry", []string{"There is no run &#34;9&#34;."}, nil},
 	}
 	for _, tt := range tests {

@@ -74,12 +74,8 @@ func (c *Console) takeUp(ctx context.Context, id int64, req RetryRequest) (Retry
 	if req.DryRun {
 		return p.answer, nil, nil
 	}
-	if p.answer.Definition != run.Definition {
-		if err := c.opt.Store.Pin(ctx, id, p.answer.Definition); err != nil {
-			return RetryAnswer{}, nil, err
-		}
-	}
-	return p.answer, nil, c.opt.Store.Reopen(ctx, id, p.events)
+	o := journal.Reopening{Run: id, Definition: p.answer.Definition, Events: p.events}
+	return p.answer, nil, c.opt.Store.TakeUp(ctx, o)
 }
 
 // mayRetry says why a run of this status cannot be retried; nil if it can.

@@ -131,11 +131,12 @@ func newRetrySteps(steps []run.Glance, was *journal.State, differs map[string]bo
 		s := &out[i]
 		s.Differs = s.Differs || differs[g.Path]
 		s.Perhaps = s.Perhaps || g.Outcome == "" && g.Perhaps
+		s.Asks = s.Asks || g.Open
 		_, begun := was.Step(g.Path)
 		switch {
 		case g.Outcome == journal.Done || g.Outcome == journal.Skipped:
 			s.Kept++
-		case g.Outcome != "":
+		case g.Outcome != "", g.Open:
 		case g.Times == 0:
 			s.Each = true
 		case begun:
@@ -144,7 +145,7 @@ func newRetrySteps(steps []run.Glance, was *journal.State, differs map[string]bo
 			s.First++
 		}
 	}
-	return slices.DeleteFunc(out, func(s RetryStep) bool { return s.Kept+s.Again+s.First == 0 && !s.Each })
+	return slices.DeleteFunc(out, func(s RetryStep) bool { return s.Kept+s.Again+s.First == 0 && !s.Each && !s.Asks })
 }
 
 func newRetryStep(path string, s *program.Step) RetryStep {

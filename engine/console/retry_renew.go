@@ -23,7 +23,11 @@ func (c *Console) renew(p *planning, state *journal.State, before []run.Glance) 
 	redo := n.needed(now, p.flow)
 	for _, path := range redo {
 		if wrote := n.wrote(path); wrote != "" {
-			return conflict("--from "+path+" does all of it once more, --with original keeps it",
+			hint := "--from " + path + " does all of it once more"
+			if p.flow.Hash != p.run.Definition {
+				hint += ", --with original keeps it"
+			}
+			return conflict(hint,
 				"the run keeps what step %s wrote for the items of %s, and those are not the same any more", program.WrittenPath(wrote), path)
 		}
 	}

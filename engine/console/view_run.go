@@ -296,6 +296,9 @@ type RetryStep struct {
 	Each bool `json:"each,omitempty"`
 	// Perhaps is set where a condition may leave it out.
 	Perhaps bool `json:"perhaps,omitempty"`
+	// Asks is set for a write of which nobody knows whether it happened: the
+	// run asks that first.
+	Asks bool `json:"asks,omitempty"`
 	// Differs is set for a write that is kept although it would be another one
 	// now: what was done at a service stays done.
 	Differs bool `json:"differs,omitempty"`
@@ -323,6 +326,9 @@ func (s RetryStep) What() string {
 	if s.Each {
 		parts = append(parts, "each item")
 	}
+	if s.Asks {
+		parts = append(parts, "asks 1")
+	}
 	if len(parts) == 1 && !s.Each {
 		return strings.TrimSuffix(parts[0], " 1")
 	}
@@ -340,6 +346,9 @@ func (s RetryStep) Remark() string {
 		default:
 			parts = append(parts, "writes ("+string(s.Effect)+"), twice is not the same as once")
 		}
+	}
+	if s.Asks {
+		parts = append(parts, "asks first what came of its write")
 	}
 	if s.Differs {
 		parts = append(parts, "what was written stays, though it would be another now")

@@ -189,7 +189,7 @@ func change(e journal.Event) string {
 	if e.Kind != journal.Edited {
 		return ""
 	}
-	return strings.TrimSpace(strings.TrimPrefix(EditedText(e), e.Path))
+	return strings.TrimLeft(strings.TrimPrefix(EditedText(e), e.Path), ": ")
 }
 
 // shownPath is the path of a step as it is shown: the dot behind one says that

@@ -100,8 +100,10 @@ func TestLetters(t *testing.T) {
 		{"one item dismissed", partly + "\n dismissed each[1]", "each[2] tell", "each[2].put tell"},
 		{"all dismissed by themselves", partly + "\n dismissed each[1]\n dismissed each\n dismissed tell", "", ""},
 		{"the run dismissed, which can still be retried", partly + "\n dismissed ", "", "each[1].put each[2].put tell"},
-		{"dismissed, and done once more", partly + "\n dismissed each[1]\n retried each[1].put\n failed each[1].put\n caught each[1]\n done each\n ended partly_failed",
-			"each[1] each[2] tell", "each[2].put tell each[1].put"},
+		{
+			"dismissed, and done once more", partly + "\n dismissed each[1]\n retried each[1].put\n failed each[1].put\n caught each[1]\n done each\n ended partly_failed",
+			"each[1] each[2] tell", "each[2].put tell each[1].put",
+		},
 		{"a failed run dismissed", "failed page\n ended failed\n dismissed ", "", "page"},
 		{"and taken up again", "failed page\n ended failed\n dismissed \n retried page\n failed page\n ended failed", ".", "page"},
 	}

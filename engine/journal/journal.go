@@ -302,9 +302,9 @@ type Filter struct {
 // Reopening is a run that has ended and is to be taken up again.
 type Reopening struct {
 	Run        int64
-	Definition string  // that it goes on with
-	Events     []Event // why, and what is forgotten of it
-	Due        time.Time
+	Definition string    // that it goes on with, "" for the one it has
+	Events     []Event   // why, and what is forgotten of it
+	Due        time.Time // not before this time; zero for at once
 }
 
 // Replay is how far a replay of many runs has come. It is known by its name

@@ -94,6 +94,7 @@ func (s *State) Apply(e Event) {
 	case Answered:
 		s.reopen()
 		s.step(e.Path).answer(e)
+	case Checked: // it is for people, and answers nothing
 	case Edited:
 		s.edit(e)
 	case Dismissed:

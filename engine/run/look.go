@@ -32,6 +32,8 @@ type Glance struct {
 	// Times is how often it is done, 0 if nobody knows: inside a loop whose list
 	// is still to come.
 	Times int
+	// Open is set where a write may or may not have happened: the run asks.
+	Open bool
 	// Perhaps is set where a condition that is not looked at yet may leave it out.
 	Perhaps bool
 }
@@ -61,6 +63,7 @@ func (r *Runner) Look(flow *program.Flow, run *journal.Run, state *journal.State
 		}
 	}
 	l.steps(flow.Steps, f, p)
+	l.over = false
 	in := f.inner("finally/")
 	in.sight.unsure["error"] = true
 	l.steps(flow.Finally, in, p)
@@ -73,6 +76,7 @@ type look struct {
 	keep  func(Glance) bool
 	known map[string]bool // the places that the journal speaks of, and those around them
 	all   []Glance
+	over  bool // the run ended with a step that keeps its outcome
 }
 
 // place is how the steps of a list are looked at.
@@ -122,18 +126,17 @@ func (s *sight) paths(refs []string) []string {
 	return paths
 }
 
-// steps looks at steps one after the other. It reports whether the run has
-// ended among them.
-func (l *look) steps(steps []*program.Step, f *frame, p place) bool {
+// steps looks at steps one after the other.
+func (l *look) steps(steps []*program.Step, f *frame, p place) {
 	for _, s := range steps {
-		if l.step(s, f, p) {
-			return true
+		if l.over {
+			return
 		}
+		l.step(s, f, p)
 	}
-	return false
 }
 
-func (l *look) step(s *program.Step, f *frame, p place) bool {
+func (l *look) step(s *program.Step, f *frame, p place) {
 	path := f.path + s.Path
 	f.set("steps", s.ID, nil)
 	g := Glance{Path: path, Step: s, Times: p.times, Perhaps: p.perhaps, Needs: f.sight.paths(s.Reads())}
@@ -142,6 +145,7 @@ func (l *look) step(s *program.Step, f *frame, p place) bool {
 	}
 	past, ended := l.past(path, p)
 	g.Begun = !p.fresh && l.known[path]
+	g.Open = g.Begun && past != nil && past.Unsettled() && !s.Action.Repeatable()
 	g.Plain, g.Sure = l.given(s, f, p)
 	g.Given = g.Plain
 	switch {
@@ -170,12 +174,11 @@ func (l *look) step(s *program.Step, f *frame, p place) bool {
 	}
 	switch {
 	case ended:
-		return l.passed(s, f, past)
+		l.passed(s, f, past)
 	case s.Kind == program.DoSet && g.Sure:
 		f.set("steps", s.ID, g.Given)
 		delete(f.sight.unsure, "steps."+s.ID)
 	}
-	return false
 }
 
 // past returns what the journal says of a step that has an outcome.
@@ -184,19 +187,17 @@ func (l *look) past(path string, p place) (*journal.StepState, bool) {
 	return past, ok && past.Ended() && !p.fresh
 }
 
-// passed takes over the outcome of a step. It reports whether the run ended
-// with it.
-func (l *look) passed(s *program.Step, f *frame, past *journal.StepState) bool {
+// passed takes over the outcome of a step.
+func (l *look) passed(s *program.Step, f *frame, past *journal.StepState) {
 	f.now = past.EndedAt
 	switch past.Outcome {
 	case journal.Done:
 		f.set("steps", s.ID, past.Output)
-		return s.Kind == program.DoStop
+		l.over = l.over || s.Kind == program.DoStop
 	case journal.Caught:
 		f.set("failures", s.ID, errorValue(past.Failure))
 	default:
 	}
-	return false
 }
 
 // condition evaluates the `if` of a step that was skipped.

@@ -101,20 +101,32 @@ func (t *tx) breakOff(id int64, status journal.Status, reason string) error {
 // Reopen queues a run again that has ended, or whose outcome is unknown. The
 // events say why: what a person answered, or what is tried once more.
 func (s *Store) Reopen(ctx context.Context, id int64, events []journal.Event) error {
-	c, err := newChange(journal.Progress{Status: journal.Queued, Events: events})
+	return s.TakeUp(ctx, journal.Reopening{Run: id, Events: events})
+}
+
+// TakeUp is Reopen for a run that may go on with another definition.
+func (s *Store) TakeUp(ctx context.Context, o journal.Reopening) error {
+	c, err := newChange(journal.Progress{Status: journal.Queued, Events: o.Events})
 	if err == nil {
-		err = s.perform(ctx, func(t *tx) error {
-			r, err := t.standing(id)
-			if err != nil {
-				return err
-			}
-			if !reopens(journal.Status(r.status)) {
-				return journal.ErrNotEnded
-			}
-			return t.reopen(&r, c, c.at)
-		})
+		err = s.perform(ctx, func(t *tx) error { return t.takeUp(&o, c) })
 	}
-	return wrap(err, "take up run %d again", id)
+	return wrap(err, "take up run %d again", o.Run)
+}
+
+func (t *tx) takeUp(o *journal.Reopening, c *change) error {
+	r, err := t.standing(o.Run)
+	if err != nil {
+		return err
+	}
+	if !reopens(journal.Status(r.status)) {
+		return journal.ErrNotEnded
+	}
+	if o.Definition != "" {
+		if err := t.exec(`update run set definition = ? where id = ?`, o.Definition, o.Run); err != nil {
+			return err
+		}
+	}
+	return t.reopen(&r, c, max(c.at, nanos(o.Due)))
 }
 
 // Note adds to the journal of a run that does not go on by itself what a person
@@ -138,21 +150,6 @@ func (s *Store) Note(ctx context.Context, id int64, events []journal.Event, dism
 		})
 	}
 	return wrap(err, "note something in run %d", id)
-}
-
-// Pin gives a run that Reopen may queue again another definition.
-func (s *Store) Pin(ctx context.Context, id int64, hash string) error {
-	err := s.perform(ctx, func(t *tx) error {
-		r, err := t.standing(id)
-		if err != nil {
-			return err
-		}
-		if !reopens(journal.Status(r.status)) {
-			return journal.ErrNotEnded
-		}
-		return t.exec(`update run set definition = ? where id = ?`, hash, id)
-	})
-	return wrap(err, "pin run %d", id)
 }
 
 func reopens(s journal.Status) bool { return s.HasEnded() || s == journal.OutcomeUnknown }

@@ -23,7 +23,8 @@ func (s *Store) Replay(ctx context.Context, p journal.Replay, runs []journal.Reo
 	if err == nil {
 		err = s.perform(ctx, func(t *tx) error {
 			for i := range runs {
-				if err := t.takeUp(&runs[i], changes[i]); err != nil {
+				err := t.takeUp(&runs[i], changes[i])
+				if err != nil && !errors.Is(err, journal.ErrNoRun) && !errors.Is(err, journal.ErrNotEnded) {
 					return fmt.Errorf("run %d: %w", runs[i].Run, err)
 				}
 			}
@@ -36,20 +37,6 @@ func (s *Store) Replay(ctx context.Context, p journal.Replay, runs []journal.Reo
 		})
 	}
 	return wrap(err, "replay %d runs", len(runs))
-}
-
-func (t *tx) takeUp(o *journal.Reopening, c *change) error {
-	r, err := t.standing(o.Run)
-	switch {
-	case errors.Is(err, journal.ErrNoRun):
-		return nil // pruned meanwhile
-	case err != nil || !reopens(journal.Status(r.status)):
-		return err
-	}
-	if err := t.exec(`update run set definition = ? where id = ?`, o.Definition, o.Run); err != nil {
-		return err
-	}
-	return t.reopen(&r, c, max(c.at, nanos(o.Due)))
 }
 
 // ReplayNamed returns the replay of that name, false if there is none that is

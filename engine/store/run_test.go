@@ -329,7 +329,7 @@ func TestReopen(t *testing.T) {
 	answered := journal.Event{At: start, Kind: journal.Answered, Path: "a", Text: journal.Happened}
 	wantError(t, s.Reopen(ctx, 1, []journal.Event{answered}), journal.ErrNotEnded)
 	r := claim(t, s, start, 1)[0]
-	wantError(t, s.Pin(ctx, 1, "d2"), journal.ErrNotEnded)
+	wantError(t, s.TakeUp(ctx, journal.Reopening{Run: 1, Definition: "d2"}), journal.ErrNotEnded)
 	intent := journal.Event{At: start, Kind: journal.Intent, Path: "a"}
 	progress(t, s, r, journal.OutcomeUnknown, intent)
 	if err := s.Reopen(ctx, 1, []journal.Event{answered}); err != nil {
@@ -341,10 +341,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	retried := journal.Event{At: start, Kind: journal.Retried, Path: "b"}
-	if err := s.Pin(ctx, 1, "d2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Reopen(ctx, 1, []journal.Event{retried}); err != nil {
+	if err := s.TakeUp(ctx, journal.Reopening{Run: 1, Definition: "d2", Events: []journal.Event{retried}}); err != nil {
 		t.Fatal(err)
 	}
 	got := claim(t, s, start, 1)[0]

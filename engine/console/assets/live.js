@@ -206,6 +206,28 @@ function elsewhere(url) {
   return link;
 }
 
+async function ask(path, body) {
+  const res = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const said = await res.json();
+  if (!res.ok) throw new Error(said.error + (said.hint ? ". " + said.hint : ""));
+  return said;
+}
+
+// A replay is closed once all of it was taken up: the next one is a new one.
+async function replay(button) {
+  const { flow, since, to } = button.dataset;
+  const body = { ...filled(button), flow, since, from: "failed", with: button.dataset.with };
+  button.disabled = true;
+  try {
+    const said = await ask("/api/v1/replays", body);
+    if (!said.left) await ask("/api/v1/replays/close", body);
+    location.href = to;
+  } catch (e) {
+    say(e.message, true);
+    button.disabled = false;
+  }
+}
+
 function started(run) {
   const link = document.createElement("a");
   link.href = "/runs/" + run;
@@ -217,6 +239,7 @@ document.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (!button) return;
   if (button.dataset.post) press(button);
+  else if ("replay" in button.dataset) replay(button);
   else if (button.dataset.plan) shown(button);
 });
 document.addEventListener("input", settled);
