@@ -20,8 +20,9 @@ type Flow struct {
 	// where that is different.
 	Enabled  bool   `json:"enabled"`
 	Switched string `json:"switched,omitempty"`
-	// Changes are what its own file says otherwise. They are empty where only
-	// the layout or a comment is different, or something it uses.
+	// Changes are what its own file says otherwise, but for triggers that come
+	// or go. They are empty where only the layout or a comment is different, or
+	// something it uses.
 	Changes []Change `json:"changes"`
 	// Because names what it uses and is different.
 	Because  []Reason  `json:"because"`

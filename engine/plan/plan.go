@@ -35,6 +35,7 @@ type Plan struct {
 	Connectors    []Part         `json:"connectors"` // of the workspace
 	Tables        []Part         `json:"tables"`
 	Connections   []Connection   `json:"connections"` // that are different, or cannot be used
+	Addresses     []Address      `json:"addresses"`
 	Subscriptions []Subscription `json:"subscriptions"`
 	Scopes        []Scope        `json:"scopes"`
 	Writes        []Write        `json:"writes"`
@@ -118,6 +119,7 @@ func Of(before, after *program.Set, facts Facts) *Plan {
 		return a.SameShape(b) && a.Keep == b.Keep
 	})
 	p.Connections = c.connections()
+	p.Addresses = c.addresses()
 	p.Subscriptions = c.subscriptions()
 	p.Scopes = c.scopes()
 	p.Writes = c.writes()
@@ -142,7 +144,7 @@ func (c *comparison) uncompared(id string) bool {
 // IsEmpty reports whether nothing at all is different.
 func (p *Plan) IsEmpty() bool {
 	different := slices.ContainsFunc(p.Connections, func(c Connection) bool { return c.How != Same })
-	return len(p.Flows)+len(p.Connectors)+len(p.Tables)+len(p.Subscriptions)+len(p.Scopes)+len(p.Writes) == 0 && !different
+	return len(p.Flows)+len(p.Addresses)+len(p.Connectors)+len(p.Tables)+len(p.Subscriptions)+len(p.Scopes)+len(p.Writes) == 0 && !different
 }
 
 // union returns the keys of both maps, in order.

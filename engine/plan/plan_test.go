@@ -3,24 +3,32 @@ package plan_test
 import (
 	"encoding/json"
 	"flag"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"patchbay/connectors"
+	"patchbay/engine/catalog"
 	"patchbay/engine/journal"
 	"patchbay/engine/plan"
 	"patchbay/engine/program"
 	"patchbay/engine/trigger"
+	"patchbay/flows"
 )
 
 var update = flag.Bool("update", false, "rewrite what is wanted in testdata")
+
+// ten is when the examples are planned.
+var ten = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
 // known is what the file "facts" of an example says, beside the workspaces.
 type known struct {
@@ -64,6 +72,67 @@ func TestPlans(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPlansOfTheSameAndOfNothing compares each workspace of the examples, and
+// the one that is shipped, with itself, with nothing, and nothing with it.
+func TestPlansOfTheSameAndOfNothing(t *testing.T) {
+	builds := map[string]func() *program.Set{"shipped": func() *program.Set { return shipped(t) }}
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		builds[file] = func() *program.Set { return built(t, archive, "before/", "after/") }
+	}
+	known := plan.Facts{Now: ten, Next: trigger.Next, Ticks: trigger.Ticks, Data: true}
+	nothing := program.Build(program.Sources{}, program.Options{})
+	for name, build := range builds {
+		set := build()
+		if p := plan.Of(set, build(), known); !p.IsEmpty() || len(p.Unchanged) != len(set.Flows) {
+			t.Errorf("%s: compared with itself something is different: %+v", name, p)
+		}
+		for _, side := range []struct {
+			before, after *program.Set
+			how           plan.How
+		}{{nothing, set, plan.New}, {set, nothing, plan.Removed}} {
+			p := plan.Of(side.before, side.after, known)
+			for _, f := range p.Flows {
+				if f.How != side.how {
+					t.Errorf("%s: the flow %s is %s, want %s", name, f.ID, f.How, side.how)
+				}
+			}
+			if len(p.Flows) != len(set.Flows) {
+				t.Errorf("%s: %d flows are %s, want %d", name, len(p.Flows), side.how, len(set.Flows))
+			}
+		}
+	}
+}
+
+// shipped returns the checked workspace of the flows that come along.
+func shipped(t *testing.T) *program.Set {
+	t.Helper()
+	workspace := fstest.MapFS{}
+	names, err := fs.Glob(flows.Files, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		data, err := flows.Files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		workspace["flows/"+name] = &fstest.MapFile{Data: data}
+	}
+	src, err := catalog.Read(workspace, connectors.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program.Build(src, program.Options{})
 }
 
 // hold compares what came out with what the example wants.
@@ -125,7 +194,7 @@ func built(t *testing.T, archive *txtar.Archive, folders ...string) *program.Set
 
 func facts(t *testing.T, archive *txtar.Archive) plan.Facts {
 	t.Helper()
-	out := plan.Facts{Now: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), Next: trigger.Next, Ticks: trigger.Ticks}
+	out := plan.Facts{Now: ten, Next: trigger.Next, Ticks: trigger.Ticks}
 	f := fileOf(archive, "facts")
 	if f == nil {
 		return out

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ func (p *Plan) Print(w io.Writer) error {
 	t.parts("Connectors", p.Connectors)
 	t.parts("Tables", p.Tables)
 	t.connections(p.Connections)
+	t.addresses(p.Addresses)
 	t.subscriptions(p.Subscriptions)
 	t.scopes(p.Scopes)
 	t.writes(p.Writes)
@@ -155,7 +157,7 @@ func (f *Flow) state() string {
 		if len(because) > 1 {
 			text = strings.TrimSuffix(text, "s")
 		}
-	case f.How == Changed && len(f.Changes) == 0 && f.Switched == "":
+	case f.How == Changed && len(f.Changes) == 0 && f.Switched == "" && !slices.ContainsFunc(f.Triggers, Trigger.differs):
 		text += " only in its layout or comments"
 	}
 	return text
@@ -352,6 +354,30 @@ func (t *page) connections(all []Connection) {
 			t.line("      %s", c.Message)
 		case c.Ready == nil && len(c.Takes) > 0:
 			t.line("      takes %s", strings.Join(c.Takes, ", "))
+		}
+	}
+}
+
+func (t *page) addresses(all []Address) {
+	if len(all) == 0 {
+		return
+	}
+	t.section("Addresses at which events come in")
+	for _, a := range all {
+		const prints = "`patchbay serve` prints it behind \"webhooks\""
+		switch {
+		case a.How == New && a.Flow != "":
+			t.line("  + %s: %s", a.words(), prints)
+		case a.How == New && a.ByHand:
+			t.line("  + %s: %s; enter it at the service", a.words(), prints)
+		case a.How == New:
+			t.line("  + %s: `patchbay serve` tells it to the service", a.words())
+		case a.Flow != "":
+			t.line("  - %s: it answers no more", a.words())
+		case a.ByHand:
+			t.line("  - %s: no flow waits there any more; it can be taken out at the service", a.words())
+		default:
+			t.line("  - %s: no flow waits there any more", a.words())
 		}
 	}
 }

@@ -177,6 +177,39 @@ func pair(old, now []*spot) {
 	})
 }
 
+// formerPaths returns what gives the path that a step had before, of one that
+// was there; of any other it is its path now. The steps of a called flow go with
+// the step that calls it.
+func formerPaths(before, after *program.Flow) func(path string) string {
+	if before == after {
+		return func(path string) string { return path }
+	}
+	old, now := spots(before), spots(after)
+	pair(old, now)
+	former := map[string]string{}
+	for _, s := range now {
+		switch {
+		case s.match != nil:
+			former[s.path] = s.match.path
+		case slices.ContainsFunc(old, func(o *spot) bool { return o.path == s.path }):
+			former[s.path] = "" // another step had it
+		}
+	}
+	return func(path string) string {
+		called, rest := path, ""
+		for {
+			if was, known := former[called]; known {
+				return was + rest
+			}
+			i := strings.LastIndexByte(called, '/')
+			if i < 0 {
+				return path
+			}
+			called, rest = path[:i], path[i:]
+		}
+	}
+}
+
 // around names the list in which a step stands.
 func around(s *spot) string {
 	if s.parent == nil {

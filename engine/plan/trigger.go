@@ -33,6 +33,9 @@ const (
 	Anew   Happens = "begins_anew" // it fires otherwise, and what was before does not count
 )
 
+// differs reports whether something else becomes of a trigger than before.
+func (t Trigger) differs() bool { return t.Happens != GoesOn }
+
 // triggers says what becomes of the triggers of a flow.
 func (c *comparison) triggers(before, after *program.Flow) []Trigger {
 	was, is := active(before), active(after)
@@ -120,24 +123,16 @@ func (c *comparison) stops(before, after *program.Flow, t *program.FlowTrigger) 
 		out.Says = "it stops looking"
 	case rests && t.Event != nil:
 		out.Says = "such events start it no more; what comes until it is switched on again is not made up for"
+	case t.Webhook != nil && rests:
+		out.Says = "it takes no deliveries until it is switched on again; its address stays"
 	case t.Webhook != nil:
 		out.Says = "its address answers no more"
-	case t.Event != nil && addressOf(t) != "" && !c.listened(c.after, t):
-		out.Says = "no flow waits for deliveries " + addressOf(t) + " then" + c.takeOut(t)
 	case t.Event != nil:
 		out.Says = "such events start " + before.ID + " no more"
 	default:
 		out.Says = "it stops"
 	}
 	return out
-}
-
-// takeOut says what a person may do about an address nobody waits at.
-func (c *comparison) takeOut(t *program.FlowTrigger) string {
-	if subscribes(t.Event.Connector) {
-		return ""
-	}
-	return "; the address can be taken out at " + t.Event.Connector.Name
 }
 
 // starts says what follows when a trigger fires from then on.
@@ -151,14 +146,13 @@ func (c *comparison) starts(before, after *program.Flow, t *program.FlowTrigger)
 		c.startsSchedule(&out, after, t)
 	case out.Kind == "poll":
 		out.Says = c.firstLook(after, t, again)
+	case t.Webhook != nil && again && waitedAt(c.before)[Address{Flow: after.ID, Trigger: t.ID, ByHand: true}]:
+		out.Says = "its address takes deliveries again"
 	case t.Webhook != nil:
-		out.Says = "it gets an address of its own, which `patchbay serve` prints behind \"webhooks\""
-	case t.Event != nil && c.listened(c.before, t):
-		out.Says = "its events come " + addressOf(t) + " already"
-	case t.Event != nil && subscribes(t.Event.Connector):
-		out.Says = "`patchbay serve` asks " + t.Event.Connector.Name + " to deliver its events"
+		out.Says = "it gets an address of its own"
 	case t.Event != nil:
-		out.Says = "its events come " + addressOf(t) + ": enter the address that `patchbay serve` prints behind \"webhooks\" at " + t.Event.Connector.Name
+		at, _ := addressOf(t.Event, t.Use)
+		out.Says = "its events come to " + at.words()
 	default:
 		out.Says = "it starts with what fails from then on"
 	}
@@ -289,89 +283,4 @@ func (c *comparison) pollGoesOn(out *Trigger, after *program.Flow, old, now *pro
 	if was.Every != is.Every {
 		out.Says += "; it looks every " + span(is.Every) + ", not every " + span(was.Every)
 	}
-}
-
-// subscribes reports whether a service is asked by calls to deliver.
-func subscribes(k *program.Connector) bool {
-	return k.Webhooks != nil && k.Webhooks.Connection == nil && k.Webhooks.Subscribe != nil
-}
-
-// addressOf says in words where the events of a trigger are delivered, "" for
-// one that is not delivered.
-func addressOf(t *program.FlowTrigger) string {
-	switch {
-	case t.Event == nil || !t.Event.Webhook:
-		return ""
-	case t.Event.Connector.Webhooks != nil && t.Event.Connector.Webhooks.Connection != nil:
-		return "to the address of " + t.Event.Connector.Name
-	default:
-		return "to the address of the connection " + t.Use.Written()
-	}
-}
-
-// listened reports whether a flow that is switched on waits at the address of a
-// trigger.
-func (c *comparison) listened(set *program.Set, t *program.FlowTrigger) bool {
-	at := addressOf(t)
-	for _, f := range set.Flows {
-		for _, o := range f.Triggers {
-			if f.Enabled && addressOf(o) == at {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// Subscription is something a service is asked to deliver, or no more.
-type Subscription struct {
-	Connection string `json:"connection"`
-	Connector  string `json:"connector"`
-	Event      string `json:"event"` // in the words of the service
-	// Happens is starts for one that is made, stops for one that is ended.
-	Happens Happens `json:"happens"`
-}
-
-// subscriptions says what services are asked to deliver, and what no more. What
-// flows wait for that are only switched off stays subscribed to.
-func (c *comparison) subscriptions() []Subscription {
-	was, is := subscribed(c.before, true), subscribed(c.after, true)
-	rests := subscribed(c.after, false)
-	out := []Subscription{}
-	for _, key := range union(was, is) {
-		switch {
-		case was[key] == nil:
-			made := *is[key]
-			made.Happens = Starts
-			out = append(out, made)
-		case is[key] == nil && rests[key] == nil:
-			ended := *was[key]
-			ended.Happens = Stops
-			out = append(out, ended)
-		}
-	}
-	return out
-}
-
-// subscribed returns what the flows need that are switched on, or off.
-func subscribed(set *program.Set, enabled bool) map[string]*Subscription {
-	out := map[string]*Subscription{}
-	need := func(t *program.Trigger, use *program.Use) {
-		if t == nil || !t.Webhook || t.Event == "" || !subscribes(t.Connector) {
-			return
-		}
-		out[use.Connection+" "+t.Event] = &Subscription{Connection: use.Connection, Connector: t.Connector.ID, Event: t.Event}
-	}
-	for _, f := range set.Flows {
-		if f.Enabled != enabled {
-			continue
-		}
-		for _, t := range f.Triggers {
-			need(t.Event, t.Use)
-		}
-		for _, s := range f.Awaiting() {
-			need(s.WaitFor.Event, s.Use)
-		}
-	}
-	return out
 }
