@@ -6,20 +6,14 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"golang.org/x/term"
 )
 
 // isTerminal reports whether somebody may type there.
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	nobody, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, nobody)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // agreed asks a question to which only y or yes says yes.

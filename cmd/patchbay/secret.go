@@ -67,7 +67,7 @@ var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 // secretText reads the value of a secret: a line typed at a terminal, which does
 // not show it, or else the whole standard input without the end of its last line.
 func (a *app) secretText(ctx context.Context, name string) (string, error) {
-	if f, ok := a.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := a.Stdin.(*os.File); ok && isTerminal(f) {
 		fmt.Fprintf(a.Stderr, "Value of %s (it is not shown while you type): ", name)
 		text, err := hiddenLine(ctx, f)
 		fmt.Fprintln(a.Stderr)

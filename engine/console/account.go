@@ -52,7 +52,7 @@ func (c *Console) allConnections(ctx context.Context, test bool) ([]Connection, 
 		if err != nil {
 			return nil, err
 		}
-		view.Test, view.Lacks = said, lacks(c.opt.Catalog.Set(), name, view.State.Granted)
+		view.Test = said
 		view.Accounts = c.accountsOf(conn) // after the test, which lists them
 		out = append(out, view)
 	}

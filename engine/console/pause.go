@@ -131,7 +131,10 @@ func (c *Console) connectionNamed(ctx context.Context, name string, p paused) (C
 // newConnection returns how a connection stands.
 func (c *Console) newConnection(ctx context.Context, conn *program.Connection, p paused) (Connection, error) {
 	state, err := c.opt.Vault.State(ctx, conn)
-	view := Connection{Name: conn.Name, Connector: conn.Connector.ID, State: state, Paused: p.of(conn.Name)}
+	view := Connection{
+		Name: conn.Name, Connector: conn.Connector.ID, State: state, Paused: p.of(conn.Name),
+		Lacks: lacks(c.opt.Catalog.Set(), conn.Name, state.Granted),
+	}
 	if conn.Auth != nil {
 		view.Auth = conn.Auth.Name
 		view.SignIn = !conn.Sandbox && conn.Member == nil && conn.Auth.Type == program.AuthOAuth2Code
