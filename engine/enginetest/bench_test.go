@@ -1,7 +1,6 @@
 package enginetest_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -117,25 +116,18 @@ func webhookToCall(b *testing.B, clients int) {
 	c.stop()
 }
 
-func deliver(b testing.TB, client *http.Client, address string, i int64) time.Duration {
-	body := fmt.Appendf(nil, `{"type":"changed","event":"e%d","id":"t%d","tags":[" Summer ","VIP"]}`, i, i)
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		b.Error(err)
-		return 0
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Signature", hmacOf(ledgerSecret, string(body)))
+// changed returns the delivery of the ith event of the service.
+func changed(url string, i int64) delivery {
+	body := fmt.Sprintf(`{"type":"changed","event":"e%d","id":"t%d","tags":[" Summer ","VIP"]}`, i, i)
+	return delivery{url: url, body: body, header: map[string]string{"X-Signature": hmacOf(ledgerSecret, body)}}
+}
+
+func deliver(b *testing.B, client *http.Client, address string, i int64) time.Duration {
+	d := changed(address, i)
 	began := time.Now()
-	res, err := client.Do(req)
-	if err != nil {
-		b.Error(err)
-		return 0
-	}
-	_, _ = io.Copy(io.Discard, res.Body)
-	_ = res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		b.Errorf("acknowledged with %d", res.StatusCode)
+	code, _, err := postBy(b.Context(), client, d)
+	if err != nil || code != http.StatusOK {
+		b.Errorf("acknowledged with %d, %v", code, err)
 	}
 	return time.Since(began)
 }

@@ -3,11 +3,8 @@
 package enginetest_test
 
 import (
-	"database/sql"
-	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -62,35 +59,27 @@ type ended struct {
 func allRuns(t *testing.T, dir string) map[string]ended {
 	t.Helper()
 	all := map[string]ended{}
-	inStore(t, dir, func(s *store.Store) error {
-		for before := int64(0); ; {
-			page, err := s.Runs(t.Context(), journal.Filter{Limit: 500, Before: before})
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			for _, r := range page {
-				before = r.ID
-				order := "order-" + r.EventID
-				if _, twice := all[order]; twice {
-					t.Errorf("event %s has two runs", r.EventID)
-				}
-				want := journal.Succeeded
-				if r.Flow == "return" {
-					want = journal.PartlyFailed // for the bad line
-				}
-				if r.Status != want {
-					t.Errorf("run %d of event %s = %s %q, want %s", r.ID, r.EventID, r.Status, r.Reason, want)
-				}
-				events, err := s.Events(t.Context(), r.ID)
-				if err != nil {
-					return err
-				}
-				if r, err = s.RunByID(t.Context(), r.ID); err != nil {
-					return err
-				}
-				all[order] = ended{r, events}
-			}
+	everyRun(t, dir, func(s *store.Store, r journal.Run) error {
+		order := "order-" + r.EventID
+		if _, twice := all[order]; twice {
+			t.Errorf("event %s has two runs", r.EventID)
 		}
+		want := journal.Succeeded
+		if r.Flow == "return" {
+			want = journal.PartlyFailed // for the bad line
+		}
+		if r.Status != want {
+			t.Errorf("run %d of event %s = %s %q, want %s", r.ID, r.EventID, r.Status, r.Reason, want)
+		}
+		events, err := s.Events(t.Context(), r.ID)
+		if err != nil {
+			return err
+		}
+		if r, err = s.RunByID(t.Context(), r.ID); err != nil {
+			return err
+		}
+		all[order] = ended{r, events}
+		return nil
 	})
 	return all
 }
@@ -136,28 +125,5 @@ func checkLeft(t *testing.T, dir string) {
 		if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s = %d, %v, want 0", what, n, err)
 		}
-	}
-}
-
-// openDatabase opens the database of a data folder, past its store.
-func openDatabase(t *testing.T, data string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(data, "patchbay.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
-// inStore looks into the data folder of an engine that has stopped.
-func inStore(t *testing.T, dir string, look func(*store.Store) error) {
-	t.Helper()
-	s, err := store.Open(t.Context(), options(dir, t.Output()).DataDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(look(s), s.Close()); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@
 //	engine_test.go     an engine in this process, and its API
 //	bank_test.go       a service with OAuth, and its authorization server
 //	process_test.go    an engine in a process that can be killed
+//	store_test.go      what an engine that has stopped left behind
 //	senders_test.go    those who deliver events
 //	books_test.go      what was promised, held against the books of the ledger
 //

@@ -283,6 +283,27 @@ type delivery struct {
 
 // post delivers and returns the status and the text of the answer.
 func post(ctx context.Context, d delivery) (int, string, error) {
+	return postBy(ctx, http.DefaultClient, d)
+}
+
+// bring delivers until it is taken: whoever has too much to do says so, and
+// then one comes again. It returns how often that was.
+func bring(t testing.TB, client *http.Client, d delivery) (again int64) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; again++ {
+		code, text, err := postBy(context.WithoutCancel(t.Context()), client, d)
+		switch {
+		case err == nil && code == http.StatusOK:
+			return again
+		case err != nil || code != http.StatusServiceUnavailable || time.Now().After(end):
+			t.Errorf("deliver %s = %d %q, %v, want 200", d.body, code, text, err)
+			return again
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func postBy(ctx context.Context, client *http.Client, d delivery) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, strings.NewReader(d.body))
 	if err != nil {
 		return 0, "", err
@@ -291,7 +312,7 @@ func post(ctx context.Context, d delivery) (int, string, error) {
 	for name, text := range d.header {
 		req.Header.Set(name, text)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

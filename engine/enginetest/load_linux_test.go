@@ -40,9 +40,9 @@ func TestFaultLoad(t *testing.T) {
 	m.look("at first")
 	hook := p.hook("svc")
 	began := time.Now()
-	pileUp(t, hook, 0, events/10)
+	again := pileUp(t, hook, 0, events/10)
 	early := m.look("a tenth queued")
-	pileUp(t, hook, events/10, events)
+	again += pileUp(t, hook, events/10, events)
 	accepted := time.Since(began)
 	late := m.look("all queued")
 	close(s.gate)
@@ -71,8 +71,8 @@ func TestFaultLoad(t *testing.T) {
 		t.Errorf("memory grew by %d MB while nine tenths of the events piled up, want at most %d", (late-early)>>20, flat>>20)
 	}
 	p.terminate()
-	t.Logf("%d events, lost %d, doubled %d; accepted in %s, drained in %s; memory: %s",
-		events, lost, doubled, accepted.Round(time.Millisecond), drained.Round(time.Millisecond), strings.Join(m.said, ", "))
+	t.Logf("%d events, lost %d, doubled %d; accepted in %s, %d times told to come again, drained in %s; memory: %s",
+		events, lost, doubled, accepted.Round(time.Millisecond), again, drained.Round(time.Millisecond), strings.Join(m.said, ", "))
 }
 
 // slowService answers nobody before its gate is open.
@@ -108,23 +108,25 @@ func (s *slowService) books() (lost, doubled int) {
 	return lost, doubled
 }
 
-// pileUp delivers the events from one number to another.
-func pileUp(t *testing.T, hook string, from, to int) {
+// pileUp delivers the events from one number to another. It returns how often
+// it had to come again.
+func pileUp(t *testing.T, hook string, from, to int) int64 {
 	t.Helper()
 	const senders = 64
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	defer client.CloseIdleConnections()
-	var next atomic.Int64
+	var next, again atomic.Int64
 	next.Store(int64(from))
 	var over sync.WaitGroup
 	for range senders {
 		over.Go(func() {
 			for i := next.Add(1) - 1; i < int64(to); i = next.Add(1) - 1 {
-				deliver(t, client, hook, i)
+				again.Add(bring(t, client, changed(hook, i)))
 			}
 		})
 	}
 	over.Wait()
+	return again.Load()
 }
 
 // memory looks at how much of it a process has to itself.

@@ -1,7 +1,6 @@
 package enginetest_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"patchbay/engine/console"
 	"patchbay/engine/enginetest/fault"
 	"patchbay/engine/journal"
+	"patchbay/engine/store"
 )
 
 // TestFaultReload edits a workspace all the time while events pour in: flows,
@@ -34,7 +34,7 @@ func TestFaultReload(t *testing.T) {
 	var reloads atomic.Int64
 	opt.Reloaded = func(*catalog.Live) { reloads.Add(1) }
 	c := serve(t, opt)
-	edits, events := 5*fault.Rounds(), 50*fault.Rounds()
+	edits, events := fault.Rounds(), 10*fault.Rounds()
 	began := time.Now()
 	edited := make(chan struct{})
 	go func() {
@@ -49,28 +49,28 @@ func TestFaultReload(t *testing.T) {
 		}
 		s.repair()
 	}()
-	deliverWhile(t, c.hook("ledger"), events, edited)
+	again := deliverWhile(t, c.hook("ledger"), events, edited)
 	took := time.Since(began)
 	last := s.final(t, c, events)
 	c.idle()
-	runs := c.listed()
-	n := s.check(t, c, runs, l)
+	c.stop()
+	n := s.check(t, l)
 	lost, doubled := events+1-n["storm"], n["doubled"]
 	if lost != 0 || doubled != 0 {
 		t.Errorf("events lost = %d, doubled = %d, want none", lost, doubled)
 	}
 	l.noFaults(t)
-	t.Logf("seed %d: %d edits, %d versions live, in %s; %d events, lost %d, doubled %d; %d runs of %d definitions, the last on version %s; all ended after %s",
-		dice.Seed, edits, reloads.Load(), took.Round(time.Millisecond), events, lost, doubled, len(runs), n["definitions"], last, time.Since(began).Round(time.Millisecond))
+	t.Logf("seed %d: %d edits, %d versions live, in %s; %d events, %d times told to come again, lost %d, doubled %d; %d runs of %d definitions, the last on version %s; all ended after %s",
+		dice.Seed, edits, reloads.Load(), took.Round(time.Millisecond), events, again, lost, doubled, n["runs"], n["definitions"], last, time.Since(began).Round(time.Millisecond))
 }
 
 // deliverWhile delivers that many events, the last ones not before the edits
-// are over. Each must be acknowledged at once.
-func deliverWhile(t *testing.T, hook string, events int, edited <-chan struct{}) {
+// are over. It returns how often it had to come again.
+func deliverWhile(t *testing.T, hook string, events int, edited <-chan struct{}) int64 {
 	t.Helper()
 	const senders = 8
 	var over sync.WaitGroup
-	var next atomic.Int64
+	var next, again atomic.Int64
 	for range senders {
 		over.Go(func() {
 			for n := int(next.Add(1)); n <= events; n = int(next.Add(1)) {
@@ -78,13 +78,12 @@ func deliverWhile(t *testing.T, hook string, events int, edited <-chan struct{})
 					<-edited
 				}
 				id := nameOf("placed", n)
-				if code, text, err := post(context.WithoutCancel(t.Context()), placed(hook, id, "order-"+id, lines)); err != nil || code != http.StatusOK {
-					t.Errorf("deliver %s = %d %q, %v, want 200", id, code, text, err)
-				}
+				again.Add(bring(t, http.DefaultClient, placed(hook, id, "order-"+id, lines)))
 			}
 		})
 	}
 	over.Wait()
+	return again.Load()
 }
 
 // storm is what edits a workspace.
@@ -231,9 +230,7 @@ func (s *storm) final(t *testing.T, c *client, events int) string {
 		return status.InSync
 	})
 	id := nameOf("placed", events+1)
-	if code, _, err := post(t.Context(), placed(c.hook("ledger"), id, "order-"+id, lines)); code != http.StatusOK {
-		t.Fatalf("deliver %s = %d, %v, want 200", id, code, err)
-	}
+	bring(t, http.DefaultClient, placed(c.hook("ledger"), id, "order-"+id, lines))
 	run := c.ended("the last run", func(r console.Run) bool { return r.Flow == "storm" && r.EventID == id })
 	if output, _ := run.Output.(map[string]any); output["began"] != want {
 		t.Errorf("the last run = %s %v, want version %s", run.Status, run.Output, want)
@@ -242,40 +239,53 @@ func (s *storm) final(t *testing.T, c *client, events int) string {
 }
 
 // check holds each run against its definition, and counts.
-func (s *storm) check(t *testing.T, c *client, runs []console.Run, l *ledger) map[string]int {
+func (s *storm) check(t *testing.T, l *ledger) map[string]int {
 	t.Helper()
 	n := map[string]int{}
 	seen := map[string]bool{}
 	told := map[string]string{} // by definition: the versions its runs told
-	for _, r := range runs {
+	everyRun(t, s.dir, func(st *store.Store, r journal.Run) error {
 		n[r.Flow]++
+		n["runs"]++
 		key := r.Flow + " " + r.EventID
 		if seen[key] {
 			n["doubled"]++
 			t.Errorf("event %s has two runs of %s", r.EventID, r.Flow)
 		}
 		seen[key] = true
-		run := c.run(r.ID)
-		o, _ := run.Output.(map[string]any)
-		versions := fmt.Sprint(o["began"])
-		if r.Flow == "storm" {
-			l.mu.Lock()
-			put := l.versions["order-"+r.EventID]
-			l.mu.Unlock()
-			if len(put) != 2 || put[0] != put[1] || o["called"] != o["again"] {
-				t.Errorf("run %d of %s: versions put = %v, called = %v and %v, want two of each that are the same", r.ID, r.EventID, put, o["called"], o["again"])
-				continue
-			}
-			versions += fmt.Sprint(" ", o["called"], " ", put[0])
+		r, err := st.RunByID(t.Context(), r.ID)
+		if err != nil {
+			return err
 		}
-		if run.Status != journal.Succeeded || o["began"] == nil || o["began"] != o["ended"] {
-			t.Errorf("run %d of %s = %s %q %v, want succeeded on the version it began with", r.ID, r.Flow, run.Status, run.Reason, o)
+		versions := versionsOf(t, l, r)
+		if before := told[r.Definition]; before != "" && before != versions {
+			t.Errorf("runs of definition %s told the versions %s and %s", r.Definition, before, versions)
 		}
-		if before := told[run.Definition]; before != "" && before != versions {
-			t.Errorf("runs of definition %s told the versions %s and %s", run.Definition, before, versions)
-		}
-		told[run.Definition] = versions
-	}
+		told[r.Definition] = versions
+		return nil
+	})
 	n["definitions"] = len(told)
 	return n
+}
+
+// versionsOf returns the versions of the flow, the called flow and the connector
+// on which a run was at its beginning, if it was on the same ones at its end.
+func versionsOf(t *testing.T, l *ledger, r journal.Run) string {
+	t.Helper()
+	o, _ := r.Output.(map[string]any)
+	if r.Status != journal.Succeeded || o["began"] == nil || o["began"] != o["ended"] {
+		t.Errorf("run %d of %s = %s %q %v, want succeeded on the version it began with", r.ID, r.Flow, r.Status, r.Reason, o)
+	}
+	versions := fmt.Sprint(o["began"])
+	if r.Flow != "storm" {
+		return versions
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	put := l.versions["order-"+r.EventID]
+	if len(put) != 2 || put[0] != put[1] || o["called"] != o["again"] {
+		t.Errorf("run %d of %s: versions put = %v, called = %v and %v, want two of each that are the same", r.ID, r.EventID, put, o["called"], o["again"])
+		return versions
+	}
+	return versions + fmt.Sprint(" ", o["called"], " ", put[0])
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,7 +140,7 @@ func (l *ledger) price(w http.ResponseWriter, r *http.Request) {
 func (l *ledger) list(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	l.looks++
-	items := slices.Clone(l.items)
+	items := append([]map[string]string{}, l.items...)
 	for range rand.N(3) {
 		if l.making {
 			l.items = append(l.items, map[string]string{"id": fmt.Sprintf("thing-%d", len(l.items)+1)})
