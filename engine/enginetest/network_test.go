@@ -250,15 +250,14 @@ func endOf(said []trouble, of nature, reads bool) (journal.Status, int) {
 				return journal.FailedStatus, i + 1
 			}
 			return journal.Succeeded, i + 1
-		}
-		switch tries++; {
-		case of == unsafe:
-			return journal.OutcomeUnknown, i + 1
-		case tries <= 3:
-		case of == keyed:
-			return journal.OutcomeUnknown, i + 1
-		default:
-			return journal.FailedStatus, i + 1
+		default: // what came of it is not known
+			tries++
+			if of == repeatable && tries > 3 {
+				return journal.FailedStatus, i + 1
+			}
+			if of == unsafe || of == keyed && tries > 3 {
+				return journal.OutcomeUnknown, i + 1
+			}
 		}
 	}
 	return journal.Running, len(said)
