@@ -231,6 +231,7 @@ func (k *killing) freshEvents() time.Duration {
 		if code, _, err := post(k.t.Context(), eventOf(k.p.hook("ledger"), kind, id)); code != http.StatusOK {
 			k.t.Errorf("deliver %s = %d, %v, want 200", id, code, err)
 		}
+		k.s.acked[id] = true
 	}
 	k.answerAll()
 	return time.Since(began)
