@@ -52,6 +52,8 @@ type Options struct {
 	ConsoleURL string
 	// AllowPrivate lets http.* actions reach this machine and private networks.
 	AllowPrivate bool
+	// Workers is how many runs are worked on at the same time; 0 means 256.
+	Workers int
 	// Keep says how much history Serve keeps; the zero Keep keeps all.
 	Keep Keep
 	// Version is shown to people.
@@ -170,7 +172,7 @@ func (e *Engine) assemble(ctx context.Context) error {
 		Store: e.store, Notify: e.store.Notify(), Identity: e.store.Identity(),
 		Definition: e.catalog.Definition, Connection: e.connectionNow,
 		Call: e.attempt, Prepare: e.prepare, URL: e.runURL, Offers: e.store.Offers, Link: e.link, Paused: e.pauses.Refresh,
-		Observe: e.observe, Logger: e.log,
+		Observe: e.observe, Logger: e.log, Workers: e.opt.Workers, AtOnce: e.atOnce,
 	})
 	return nil
 }
@@ -275,6 +277,15 @@ func (e *Engine) connection(ctx context.Context, name string) (*program.Connecti
 
 func (e *Engine) connectionNow(name string) (*program.Connection, bool) {
 	return e.connection(context.Background(), name)
+}
+
+// atOnce returns how many runs of a flow may be worked on at the same time, as its
+// file says now; 0 for any number.
+func (e *Engine) atOnce(flow string) int {
+	if f, ok := e.catalog.Set().Flows[flow]; ok {
+		return f.AtOnce
+	}
+	return 0
 }
 
 func (e *Engine) attempt(ctx context.Context, c run.Call) (any, *journal.Exchange, error) {

@@ -288,11 +288,7 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		keep := store.Retention{Runs: e.opt.Keep.Runs, FlowRuns: e.opt.Keep.FlowRuns, Bytes: e.opt.Keep.Size, FlowBytes: e.opt.Keep.FlowSize}
-		if e.opt.Keep.Age > 0 {
-			keep.Before = time.Now().Add(-e.opt.Keep.Age)
-		}
-		n, err := e.store.Prune(ctx, keep)
+		n, err := e.store.Prune(ctx, e.retention(time.Now()))
 		if n > 0 {
 			e.log.Info("removed old runs", "runs", n)
 		}
@@ -313,6 +309,27 @@ func (e *Engine) keepTidy(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// retention says what is kept of the history: for all flows alike, and for those
+// whose files say it themselves.
+func (e *Engine) retention(now time.Time) store.Retention {
+	k := e.opt.Keep
+	keep := store.Retention{Runs: k.Runs, FlowRuns: k.FlowRuns, Bytes: k.Size, FlowBytes: k.FlowSize, Flows: map[string]store.FlowRetention{}}
+	if k.Age > 0 {
+		keep.Before = now.Add(-k.Age)
+	}
+	for id, flow := range e.catalog.Set().Flows {
+		if flow.Keep == (program.Keep{}) {
+			continue
+		}
+		own := store.FlowRetention{Runs: flow.Keep.Runs, Bytes: flow.Keep.Size}
+		if flow.Keep.Age > 0 {
+			own.Before = now.Add(-flow.Keep.Age)
+		}
+		keep.Flows[id] = own
+	}
+	return keep
 }
 
 // playExamples sends the example of each trigger that a live flow waits for,

@@ -22,12 +22,14 @@ import (
 const (
 	defaultListen      = "127.0.0.1:9320"
 	defaultHooksListen = "127.0.0.1:9321"
+	defaultWorkers     = 256
 )
 
 // serveFlags are the flags of `serve`.
 type serveFlags struct {
 	listen, hooksListen, consoleURL string
 	allowPrivate                    bool
+	workers                         int
 	keep                            keepFlags
 }
 
@@ -44,9 +46,12 @@ There are two listeners: --listen for people (console and API), --hooks-listen f
 sign-in). Only the second one should be reachable from outside, under the address --public-url. With that address,
 services that take subscriptions by calls are told it, for the events the flows wait for ("patchbay triggers").
 
+At most --workers runs are worked on at the same time; those that wait for something are not among them. Flows get their
+turn one after the other, and within a flow the accounts, and a flow leaves some workers free for the others.
+
 The history is kept within the limits of the --keep flags: at the start and every hour the oldest runs that have ended
 are removed, and the disk gets their space back. Runs that have not ended stay, and an event whose run was removed still
-counts as seen. A limit of 0 keeps any number.`,
+counts as seen. A limit of 0 keeps any number. What a flow says itself in "keep" counts for it instead.`,
 		Example: `  patchbay serve
   patchbay serve --sandbox
   patchbay serve --hooks-listen 0.0.0.0:9321 --public-url https://hooks.example.com`,
@@ -61,6 +66,7 @@ counts as seen. A limit of 0 keeps any number.`,
 	a.publicFlag(c)
 	c.Flags().StringVar(&f.consoleURL, "console-url", "", "the `URL` under which people reach --listen, for the links in messages")
 	c.Flags().BoolVar(&f.allowPrivate, "allow-private", false, "let http.* actions reach this machine and private networks")
+	c.Flags().IntVar(&f.workers, "workers", defaultWorkers, "how many runs are worked on at the same time")
 	f.keep.add(c)
 	a.sandboxFlag(c)
 	return c
@@ -77,6 +83,10 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if opt.Keep, err = f.keep.read(); err != nil {
 		return err
 	}
+	if f.workers < 1 {
+		return usagef("write --workers 1 or more", "--workers cannot be %d", f.workers)
+	}
+	opt.Workers = f.workers
 	opt.Listen, opt.HooksListen, opt.AllowPrivate = f.listen, f.hooksListen, f.allowPrivate
 	if f.consoleURL != "" && !strings.HasPrefix(f.consoleURL, "https://") && !strings.HasPrefix(f.consoleURL, "http://") {
 		return usagef("write it whole: --console-url https://patchbay.example.com", "--console-url %s is no address", f.consoleURL)

@@ -311,6 +311,18 @@ type Replay struct {
 	Over     bool
 }
 
+// Room is what there is for runs to be claimed: whoever claims them says whose may
+// be. It is asked from any goroutine.
+type Room interface {
+	// Open reports whether there is room for a run of the flow at all.
+	Open(flow string) bool
+	// Take takes the room for a run of the flow that came through the
+	// connection, if there is some.
+	Take(flow, connection string) bool
+	// Free gives the room of one run back.
+	Free(flow, connection string)
+}
+
 // Lease is the right to work on a run, as it was claimed.
 type Lease struct {
 	Run   int64

@@ -29,8 +29,10 @@ type Flow struct {
 	OutputType *value.Type
 	OnError    []*Step
 	Finally    []*Step
-	RunTime    time.Duration // 0 for no limit
-	Queue      int           // how many runs may wait; 0 for no limit
+	RunTime    time.Duration // how long a run may be worked on; 0 for no limit
+	Queue      int           // how many runs may be open; 0 for no limit
+	AtOnce     int           // how many runs may be worked on at the same time; 0 for no limit
+	Keep       Keep
 
 	// Links are the places of its approve steps by their ids, as far as they
 	// are known before the step begins: not those inside a loop.
@@ -58,6 +60,14 @@ func (f *Flow) Awaiting() []*Step {
 // InputType returns the inputs of the flow as an object type.
 func (f *Flow) InputType() *value.Type {
 	return (&Action{ID: f.ID, Input: f.Inputs}).InputType()
+}
+
+// Keep is how much of the history of a flow is kept, where the flow says so: what
+// is 0 it leaves to whoever runs it.
+type Keep struct {
+	Age  time.Duration
+	Runs int
+	Size int64 // bytes
 }
 
 // Mode says what happens if an event arrives while the flow is at work.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"patchbay/engine/diag"
 	"patchbay/engine/expr"
@@ -82,9 +84,7 @@ func (c *flowCheck) all() {
 	m.Name, m.Description = cmp.Or(s.Name.Value, m.ID), s.Description.Value
 	m.Enabled = s.Enabled.Value != "false"
 	m.Mode = Mode(cmp.Or(s.Mode.Value, string(Parallel)))
-	if s.Limits != nil {
-		m.RunTime, m.Queue = c.duration(s.Limits.RunTime), c.number(s.Limits.Queue, 0)
-	}
+	c.limits()
 	c.uses()
 	c.collect("steps", s.Steps, nil, 0)
 	c.collect("on_error", s.OnError, nil, 0)
@@ -119,6 +119,42 @@ func (c *flowCheck) all() {
 	c.afterwards(steps)
 	c.unused()
 	c.circles()
+}
+
+// limits checks how much the flow may have of everything.
+func (c *flowCheck) limits() {
+	m := c.made
+	if l := c.spec.Limits; l != nil {
+		m.RunTime, m.Queue, m.AtOnce = c.span("limits.run_time", l.RunTime), c.count("limits.queue", l.Queue), c.count("limits.at_once", l.AtOnce)
+	}
+	if k := c.spec.Keep; k != nil {
+		m.Keep = Keep{Age: c.span("keep.age", k.Age), Runs: c.count("keep.runs", k.Runs)}
+		size, ok := spec.ParseSize(k.Size.Value)
+		m.Keep.Size = c.some("keep.size", k.Size, size, ok)
+	}
+}
+
+// count returns the number of a limit.
+func (c *flowCheck) count(key string, t spec.Text) int {
+	n, err := strconv.Atoi(t.Value)
+	return int(c.some(key, t, int64(n), err == nil))
+}
+
+// span returns the time of a limit.
+func (c *flowCheck) span(key string, t spec.Text) time.Duration {
+	d, err := value.ParseDuration(t.Value)
+	return time.Duration(c.some(key, t, int64(d), err == nil))
+}
+
+// some returns a limit that can be read, and refuses one that leaves nothing.
+func (c *flowCheck) some(key string, t spec.Text, limit int64, read bool) int64 {
+	if read && limit <= 0 {
+		c.hinted(t, "F260", "without "+key+" there is no such limit", "%s must be more than 0: %q leaves nothing", key, t.Value)
+	}
+	if !read {
+		return 0
+	}
+	return limit
 }
 
 // afterwards checks the steps that follow an error, which may find any step

@@ -30,8 +30,10 @@ import (
 
 // Store is where runs are kept.
 type Store interface {
-	// Claim takes up to limit runs that are due under a lease of that length.
-	Claim(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]journal.Run, error)
+	// Claim takes up to limit runs that are due under a lease of that length,
+	// as far as there is room for them: of those who have something due each in
+	// turn.
+	Claim(ctx context.Context, now time.Time, lease time.Duration, limit int, room journal.Room) ([]journal.Run, error)
 	// Append writes progress; [journal.ErrStaleEpoch] if the lease is gone.
 	Append(ctx context.Context, p journal.Progress) error
 	// Events returns the journal of a run.
@@ -39,7 +41,7 @@ type Store interface {
 	// Extend renews leases until that time and returns the runs whose lease
 	// is gone.
 	Extend(ctx context.Context, leases []journal.Lease, until time.Time) ([]int64, error)
-	// NextDue returns when the next waiting run is due; false if none waits.
+	// NextDue returns when more runs become due; false if none will by itself.
 	NextDue(ctx context.Context) (time.Time, bool, error)
 }
 
@@ -86,6 +88,9 @@ type Options struct {
 	Logger  *slog.Logger
 	// Workers is how many runs may be worked on at once; 0 means 256.
 	Workers int
+	// AtOnce is how many of them may be those of one flow; 0 means any number,
+	// and so does a nil AtOnce.
+	AtOnce func(flow string) int
 }
 
 const (
@@ -111,7 +116,7 @@ var errStopping = errors.New("the runner stops")
 // Runner takes up runs and brings them to their end.
 type Runner struct {
 	opt   Options
-	slots chan struct{}
+	share *share
 	freed chan struct{}
 	// stopping is closed when no further step may begin, over when none is
 	// under way any more.
@@ -119,8 +124,8 @@ type Runner struct {
 	stop           func() // closes stopping
 
 	mu       sync.Mutex
-	live     map[int64]int64 // run → epoch
-	extended time.Time       // when the leases were last renewed, by the clock on the wall
+	live     map[journal.Lease]bool
+	extended time.Time // when the leases were last renewed, by the clock on the wall
 }
 
 // New returns a runner. It does nothing before Run.
@@ -129,9 +134,8 @@ func New(opt Options) *Runner {
 		opt.Workers = 256
 	}
 	r := &Runner{
-		opt: opt, live: map[int64]int64{},
-		slots: make(chan struct{}, opt.Workers), freed: make(chan struct{}, 1),
-		stopping: make(chan struct{}), over: make(chan struct{}),
+		opt: opt, live: map[journal.Lease]bool{}, share: newShare(opt.Workers, opt.AtOnce),
+		freed: make(chan struct{}, 1), stopping: make(chan struct{}), over: make(chan struct{}),
 	}
 	r.stop = sync.OnceFunc(func() { close(r.stopping) })
 	return r
@@ -199,7 +203,7 @@ func (r *Runner) isStopping() bool {
 // claim takes up what is due as far as workers are free. It reports whether it
 // is worth to look again at once.
 func (r *Runner) claim(ctx, hard context.Context, workers *sync.WaitGroup) (bool, error) {
-	free := cap(r.slots) - len(r.slots)
+	free := r.share.free()
 	if free == 0 {
 		return false, nil
 	}
@@ -207,17 +211,17 @@ func (r *Runner) claim(ctx, hard context.Context, workers *sync.WaitGroup) (bool
 	if err := r.outlive(ctx, now); err != nil {
 		return false, err
 	}
-	runs, err := r.opt.Store.Claim(ctx, now, lease, free)
+	runs, err := r.opt.Store.Claim(ctx, now, lease, free, r.share)
 	if err != nil {
 		return false, err
 	}
 	for _, run := range runs {
-		r.slots <- struct{}{}
-		r.hold(run.ID, run.Epoch)
+		held := journal.Lease{Run: run.ID, Epoch: run.Epoch}
+		r.hold(held)
 		workers.Go(func() {
 			defer func() {
-				r.letGo(run.ID, run.Epoch)
-				<-r.slots
+				r.letGo(held)
+				r.share.Free(run.Flow, run.Connection)
 				select {
 				case r.freed <- struct{}{}:
 				default:
@@ -234,7 +238,7 @@ func (r *Runner) pause(ctx context.Context, failed error) time.Duration {
 	if failed != nil {
 		return time.Second
 	}
-	if cap(r.slots) == len(r.slots) {
+	if r.share.free() == 0 {
 		return idle
 	}
 	due, ok, err := r.opt.Store.NextDue(ctx)
@@ -244,19 +248,16 @@ func (r *Runner) pause(ctx context.Context, failed error) time.Duration {
 	return min(max(time.Until(due), time.Millisecond), idle)
 }
 
-func (r *Runner) hold(run, epoch int64) {
+func (r *Runner) hold(l journal.Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live[run] = epoch
+	r.live[l] = true
 }
 
-// letGo forgets a run, unless it was taken up again since.
-func (r *Runner) letGo(run, epoch int64) {
+func (r *Runner) letGo(l journal.Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live[run] == epoch {
-		delete(r.live, run)
-	}
+	delete(r.live, l)
 }
 
 // keepLeases renews the leases until ctx ends, however much there is to claim.
@@ -292,8 +293,8 @@ func (r *Runner) outlive(ctx context.Context, now time.Time) error {
 func (r *Runner) extend(ctx context.Context, now time.Time) error {
 	r.mu.Lock()
 	leases := make([]journal.Lease, 0, len(r.live))
-	for run, epoch := range r.live {
-		leases = append(leases, journal.Lease{Run: run, Epoch: epoch})
+	for l := range r.live {
+		leases = append(leases, l)
 	}
 	r.mu.Unlock()
 	// A run whose lease is gone finds out with its next append.

@@ -314,12 +314,14 @@ func (b *bench) looked(t *testing.T) {
 	}
 }
 
-func (b *bench) runner() *run.Runner {
+func (b *bench) runner() *run.Runner { return run.New(b.options()) }
+
+func (b *bench) options() run.Options {
 	var seen run.Store = b.store
 	if b.within != nil {
 		seen = b.within(b.store)
 	}
-	return run.New(run.Options{
+	return run.Options{
 		Store: seen, Notify: b.store.Notify(), Identity: "test",
 		Definition: func(_ context.Context, hash string) (*program.Flow, error) {
 			for _, f := range b.set.Flows {
@@ -341,7 +343,7 @@ func (b *bench) runner() *run.Runner {
 		Offers: b.store.Offers,
 		Link:   func(id int64, path string) string { return fmt.Sprintf("http://console/approve/%d?step=%s", id, path) },
 		Logger: slog.New(slog.DiscardHandler),
-	})
+	}
 }
 
 // journal prints what happened, with times counted from the start.

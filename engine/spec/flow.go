@@ -21,11 +21,17 @@ type Flow struct {
 	OnError     []*Step
 	Finally     []*Step
 	Limits      *FlowLimits
+	Keep        *FlowKeep
 }
 
 // FlowLimits is the `limits:` of a flow.
 type FlowLimits struct {
-	RunTime, Queue Text
+	RunTime, Queue, AtOnce Text
+}
+
+// FlowKeep is the `keep:` of a flow.
+type FlowKeep struct {
+	Age, Runs, Size Text
 }
 
 // FlowTrigger is one entry of `triggers:`. Exactly one of Trigger, Schedule,

@@ -26,7 +26,9 @@ func flowSection() section[Flow] {
 		anything("output", "what a flow that calls this one gets", "{ id: \"${{ steps.contact.id }}\" }", func(f *Flow) **Value { return &f.Output }),
 		blocks("on_error", "step", stepSection, "what is done once when a step has failed for good", func(f *Flow, s *Step) { f.OnError = append(f.OnError, s) }),
 		blocks("finally", "step", stepSection, "what is done at the end, however the run ended", func(f *Flow, s *Step) { f.Finally = append(f.Finally, s) }),
-		block("limits", "flow_limits", flowLimitsSection, "how long a run may take and how many may wait", func(f *Flow, l *FlowLimits) { f.Limits = l }),
+		block("limits", "flow_limits", flowLimitsSection, "how long a run may take, and how many there may be", func(f *Flow, l *FlowLimits) { f.Limits = l }),
+		block("keep", "flow_keep", flowKeepSection, "how much of the history of its runs is kept", func(f *Flow, k *FlowKeep) { f.Keep = k }).
+			not("retention", "history"),
 	}}
 }
 
@@ -49,8 +51,23 @@ func flowNotes() map[string]string {
 
 func flowLimitsSection() section[FlowLimits] {
 	return section[FlowLimits]{name: "flow_limits", noun: "limits", rows: []row[FlowLimits]{
-		scalar("run_time", Duration, "how long a run may take", "1h", func(l *FlowLimits) *Text { return &l.RunTime }),
-		scalar("queue", Whole, "how many runs may wait for their turn", "10000", func(l *FlowLimits) *Text { return &l.Queue }),
+		scalar("run_time", Duration, "how long a run may be worked on; what it waits is not counted", "1h", func(l *FlowLimits) *Text { return &l.RunTime }).
+			not("timeout", "max_time"),
+		scalar("queue", Whole, "how many runs may be open: at work, waiting or waiting for their turn", "10000", func(l *FlowLimits) *Text { return &l.Queue }).
+			not("max", "max_runs"),
+		scalar("at_once", Whole, "how many runs are worked on at the same time; one that waits is not counted", "3", func(l *FlowLimits) *Text { return &l.AtOnce }).
+			not("concurrency", "max_concurrency", "parallel"),
+	}}
+}
+
+func flowKeepSection() section[FlowKeep] {
+	return section[FlowKeep]{name: "flow_keep", noun: "keep", rows: []row[FlowKeep]{
+		scalar("age", Duration, "how long a run is kept after its end", "90d", func(k *FlowKeep) *Text { return &k.Age }).
+			not("days", "for", "time"),
+		scalar("runs", Whole, "how many ended runs are kept", "1000", func(k *FlowKeep) *Text { return &k.Runs }).
+			not("count", "number"),
+		scalar("size", Size, "how much ended runs may take", "100MB", func(k *FlowKeep) *Text { return &k.Size }).
+			not("bytes"),
 	}}
 }
 

@@ -197,7 +197,7 @@ func (t *tx) queue(id int64, a *journal.Arrival, event int64, inputs sql.NullInt
 		}
 		wake.Valid = !behind
 	}
-	t.claimable = t.claimable || wake.Valid
+	t.expect(a.Flow, a.Connection, wake)
 	t.move(a.Flow, "", journal.Queued)
 	return t.exec(`insert into run (id, flow, definition, trigger, connection, event_id, event, inputs,
 		parent, parent_path, queue, created, status, due, wake) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,

@@ -59,7 +59,7 @@ func benchmarkRuns(b *testing.B, writers int) {
 }
 
 type claimer interface {
-	Claim(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]journal.Run, error)
+	Claim(ctx context.Context, now time.Time, lease time.Duration, limit int, room journal.Room) ([]journal.Run, error)
 	Append(ctx context.Context, p journal.Progress) error
 }
 
@@ -71,12 +71,17 @@ func next(ctx context.Context, s claimer, work chan journal.Run) (journal.Run, e
 			return r, nil
 		default:
 		}
-		runs, err := s.Claim(ctx, start, time.Hour, 64)
+		runs, err := s.Claim(ctx, start, time.Hour, 64, nil)
 		if err != nil {
 			return journal.Run{}, err
 		}
 		if len(runs) == 0 { // somebody else has claimed ours and will hand it over
-			return <-work, nil
+			select {
+			case r := <-work:
+				return r, nil
+			case <-ctx.Done():
+				return journal.Run{}, ctx.Err()
+			}
 		}
 		for _, r := range runs {
 			work <- r

@@ -131,7 +131,9 @@ func TestFirstFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("drop table failure; drop table account; drop index run_connection; drop table point; drop table wait; drop table offer; drop table rename; drop index run_undone; alter table run drop column dismissed; drop table replay; pragma user_version = 1"); err != nil {
+	if _, err := db.Exec("drop table failure; drop table account; drop index run_connection; drop table point; drop table wait; drop table offer; drop table rename; " +
+		"drop index run_undone; alter table run drop column dismissed; drop table replay; " +
+		"drop index run_lane; create index run_wake on run (wake, id) where wake is not null; pragma user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -17,9 +17,9 @@ func TestPlans(t *testing.T) {
 		return text
 	}
 	tests := []struct{ query, index string }{
-		{`select id from run where wake <= ? limit 1`, "run_wake"},
-		{`select ` + standingColumns + ` from run where wake <= ? order by wake, id limit ?`, "run_wake"},
-		{`select wake from run where wake is not null order by wake limit 1`, "run_wake"},
+		{laneDue, "run_lane"},
+		{laneNext, "run_lane"},
+		{laneBehind, "run_lane"},
 		{`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 limit 1`, "run_queue"},
 		{`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 1 and id <> ? limit 1`, "run_queue"},
 		{`select min(id) from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 0`, "run_queue"},
@@ -35,6 +35,7 @@ func TestPlans(t *testing.T) {
 		{list(journal.Filter{Flow: "f", Status: journal.FailedStatus, Connection: "c", Before: 9}), "run_connection"},
 		{list(journal.Filter{Before: 9}), "INTEGER PRIMARY KEY"},
 		{`select body from event where id >= ? and id < ? order by id`, "INTEGER PRIMARY KEY"},
+		{flowRuns, "run_flow"},
 		{failuresBehind, "INTEGER PRIMARY KEY"},
 		{`delete from failure where run = ?`, "failure_run"},
 		{`delete from record where tab = ? and written < ?`, "record_tab"},
@@ -42,7 +43,7 @@ func TestPlans(t *testing.T) {
 		{`select id, at from point where trigger = ? and connection = ?`, "point_of"},
 		{`select run from wait where point = ? and key = ? limit 1`, "wait_key"},
 		{`insert into offer (run, path, event) select run, path, ? from wait where point = ? and key = ?`, "wait_key"},
-		{`update run set due = ?, wake = ? where status = 'waiting' and id in (select run from wait where point = ? and key = ?)`, "wait_key"},
+		{`update run set due = ?, wake = ? where status = 'waiting' and id in (select run from wait where point = ? and key = ?) returning flow, connection, wake`, "wait_key"},
 		{`select path from wait where run = ?`, "PRIMARY KEY"},
 		{`select id, event from offer where run = ? and path = ?`, "offer_run"},
 		{askedSteps, "wait_key"},

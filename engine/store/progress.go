@@ -14,16 +14,17 @@ import (
 type standing struct {
 	id, epoch, parent, created, ended, due int64
 
-	flow, status, queue string
-	appended            int // rows of its journal
-	nudged              bool
-	output              sql.NullInt64
+	flow, connection, status, queue string
+
+	appended int // rows of its journal
+	nudged   bool
+	output   sql.NullInt64
 }
 
-const standingColumns = `id, epoch, parent, created, ended, due, flow, status, queue, appended, nudged, output`
+const standingColumns = `id, epoch, parent, created, ended, due, flow, connection, status, queue, appended, nudged, output`
 
 func (r *standing) dest() []any {
-	return []any{&r.id, &r.epoch, &r.parent, &r.created, &r.ended, &r.due, &r.flow, &r.status, &r.queue, &r.appended, &r.nudged, &r.output}
+	return []any{&r.id, &r.epoch, &r.parent, &r.created, &r.ended, &r.due, &r.flow, &r.connection, &r.status, &r.queue, &r.appended, &r.nudged, &r.output}
 }
 
 // standing returns where the run stands, or [journal.ErrNoRun].
@@ -232,7 +233,7 @@ func (t *tx) pause(r *standing, c *change) error {
 		// What it waits for happened while it was on its way to wait for it.
 		wake = sql.NullInt64{Int64: c.at, Valid: true}
 	}
-	t.claimable = t.claimable || wake.Valid
+	t.expect(r.flow, r.connection, wake)
 	return t.exec(`update run set appended = ?, status = ?, reason = ?, due = ?, nudged = 0, wake = ? where id = ?`,
 		r.appended, string(c.status), c.reason, c.due, wake, r.id)
 }
@@ -272,10 +273,8 @@ func (t *tx) advance(r *standing) error {
 	if err != nil || busy {
 		return err
 	}
-	n, err := t.change(`update run set wake = due where wake is null and id =
+	return t.wake(`update run set wake = due where wake is null and id =
 		(select min(id) from run where flow = ? and queue = ? and queue <> '' and ended = 0 and started = 0)`, r.flow, r.queue)
-	t.claimable = t.claimable || n > 0
-	return err
 }
 
 // underWay reports whether another run of the same queue was begun and has not ended.
@@ -287,13 +286,8 @@ func (t *tx) underWay(r *standing) (bool, error) {
 // nudge makes a run that waits due at once. If it is running it may have looked
 // before that for which it waits, and will be due when it waits.
 func (t *tx) nudge(run, at int64) error {
-	n, err := t.change(`update run set due = ?, wake = ? where id = ? and status = 'waiting'`, at, at, run)
-	if err != nil {
+	if err := t.wake(`update run set due = ?, wake = ? where id = ? and status = 'waiting'`, at, at, run); err != nil {
 		return err
-	}
-	if n > 0 {
-		t.claimable = true
-		return nil
 	}
 	return t.exec(`update run set nudged = 1 where id = ? and status = 'running'`, run)
 }
@@ -312,7 +306,7 @@ func (t *tx) reopen(r *standing, c *change, due int64) error {
 		return err
 	}
 	t.move(r.flow, journal.Status(r.status), journal.Queued)
-	t.claimable = t.claimable || wake.Valid
+	t.expect(r.flow, r.connection, wake)
 	return t.exec(`update run set appended = ?, status = 'queued', reason = '', output = null, due = ?, ended = 0, started = 0,
 		nudged = 0, dismissed = 0, wake = ? where id = ?`, r.appended, due, wake, r.id)
 }

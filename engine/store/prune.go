@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,6 +27,36 @@ type Retention struct {
 	FlowRuns  int       // of each flow
 	Bytes     int64     // in all
 	FlowBytes int64     // of each flow
+	// Flows are those of which something else is kept than of each: what is
+	// set there counts instead of Before, FlowRuns and FlowBytes.
+	Flows map[string]FlowRetention
+}
+
+// FlowRetention says how much of the history of one flow is kept.
+type FlowRetention struct {
+	Before time.Time
+	Runs   int
+	Bytes  int64
+}
+
+// of returns how much is kept of a flow.
+func (r *Retention) of(flow string) FlowRetention {
+	own := r.Flows[flow]
+	if own.Before.IsZero() {
+		own.Before = r.Before
+	}
+	own.Runs, own.Bytes = cmp.Or(own.Runs, r.FlowRuns), cmp.Or(own.Bytes, r.FlowBytes)
+	return own
+}
+
+// aboutBytes reports whether one of the limits is about sizes.
+func (r *Retention) aboutBytes() bool {
+	for _, own := range r.Flows {
+		if own.Bytes > 0 {
+			return true
+		}
+	}
+	return r.Bytes > 0 || r.FlowBytes > 0
 }
 
 // Prune removes ended runs with their journals and payloads and returns how
@@ -33,7 +64,7 @@ type Retention struct {
 // all, the oldest until no limit is exceeded. Their events stay marked as seen.
 // The space they took is given back to the disk.
 func (s *Store) Prune(ctx context.Context, keep Retention) (int, error) {
-	removed, err := s.pruneBefore(ctx, nanos(keep.Before))
+	removed, err := s.pruneOld(ctx, keep)
 	if err == nil {
 		var beyond []int64
 		if beyond, err = s.beyond(ctx, keep); err == nil {
@@ -48,11 +79,27 @@ func (s *Store) Prune(ctx context.Context, keep Retention) (int, error) {
 	return removed, wrap(err, "prune runs")
 }
 
-// pruneBefore removes the runs that ended before the given time.
-func (s *Store) pruneBefore(ctx context.Context, before int64) (int, error) {
+// pruneOld removes of each flow the runs that ended too long ago.
+func (s *Store) pruneOld(ctx context.Context, keep Retention) (int, error) {
+	counts, err := s.Counts(ctx)
+	removed := 0
+	for flow := range counts {
+		before := keep.of(flow).Before
+		if err != nil || before.IsZero() {
+			continue
+		}
+		var n int
+		n, err = s.pruneBefore(ctx, flow, nanos(before))
+		removed += n
+	}
+	return removed, err
+}
+
+// pruneBefore removes the runs of a flow that ended before the given time.
+func (s *Store) pruneBefore(ctx context.Context, flow string, before int64) (int, error) {
 	removed := 0
 	for last := int64(0); ; {
-		ids, err := s.prunable(ctx, last, before, pruneBatch)
+		ids, err := s.prunable(ctx, flow, last, before)
 		if err != nil || len(ids) == 0 {
 			return removed, err
 		}
@@ -90,29 +137,30 @@ func (s *Store) pruneRuns(ctx context.Context, ids []int64) (int, error) {
 	return removed, nil
 }
 
-// amount is how much history there is of something.
+// amount is how much history there is of something, and may be.
 type amount struct {
 	runs  int
 	bytes int64
+	most  FlowRetention
 }
 
-// add counts one more run, and reports whether the limits still hold; 0 is none.
-func (a *amount) add(bytes int64, runs int, most int64) bool {
+// add counts one more run, and reports whether the limits still hold.
+func (a *amount) add(bytes int64) bool {
 	a.runs++
 	a.bytes += bytes
-	return (runs == 0 || a.runs <= runs) && (most == 0 || a.bytes <= most)
+	return (a.most.Runs == 0 || a.runs <= a.most.Runs) && (a.most.Bytes == 0 || a.bytes <= a.most.Bytes)
 }
 
 // beyond returns the ended runs that the limits do not keep, the oldest first.
 // It reads sizes only where one of the limits is about them.
 func (s *Store) beyond(ctx context.Context, keep Retention) ([]int64, error) {
 	size := `0`
-	if keep.Bytes > 0 || keep.FlowBytes > 0 {
+	if keep.aboutBytes() {
 		size = runBytes
 	} else if over, err := s.tooMany(ctx, keep); err != nil || !over {
 		return nil, err
 	}
-	var all amount
+	all := amount{most: FlowRetention{Runs: keep.Runs, Bytes: keep.Bytes}}
 	flows := map[string]*amount{}
 	var beyond []int64
 	err := s.queries.each(ctx, `select id, flow, `+size+` from run where ended <> 0 order by id desc`, nil, func(rows *sql.Rows) error {
@@ -123,10 +171,10 @@ func (s *Store) beyond(ctx context.Context, keep Retention) ([]int64, error) {
 		}
 		of := flows[flow]
 		if of == nil {
-			of = &amount{}
+			of = &amount{most: keep.of(flow)}
 			flows[flow] = of
 		}
-		if !of.add(bytes, keep.FlowRuns, keep.FlowBytes) || !all.add(bytes, keep.Runs, keep.Bytes) {
+		if !of.add(bytes) || !all.add(bytes) {
 			beyond = append(beyond, id)
 		}
 		return nil
@@ -144,14 +192,15 @@ const runBytes = `(select coalesce(sum(octet_length(body)), 0) from event where 
 func (s *Store) tooMany(ctx context.Context, keep Retention) (bool, error) {
 	counts, err := s.Counts(ctx)
 	total := 0
-	for _, flow := range counts {
+	for flow, by := range counts {
 		of := 0
-		for status, n := range flow {
+		for status, n := range by {
 			if status.HasEnded() {
 				of += n
 			}
 		}
-		if total += of; keep.FlowRuns > 0 && of > keep.FlowRuns {
+		most := keep.of(flow).Runs
+		if total += of; most > 0 && of > most {
 			return true, err
 		}
 	}
@@ -184,12 +233,15 @@ func (s *Store) giveBack(ctx context.Context) error {
 	}
 }
 
-// prunable returns the next runs behind last that ended before the given time.
-// It looks no further than the first run that began after it.
-func (s *Store) prunable(ctx context.Context, last, before int64, limit int) ([]int64, error) {
+// flowRuns finds the runs of a flow behind one of them.
+const flowRuns = `select id, created, ended from run where flow = ? and id > ? order by id`
+
+// prunable returns the next runs of a flow behind last that ended before the
+// given time. It looks no further than the first run that began after it.
+func (s *Store) prunable(ctx context.Context, flow string, last, before int64) ([]int64, error) {
 	var ids []int64
 	enough := errors.New("enough")
-	err := s.queries.each(ctx, `select id, created, ended from run where id > ? order by id`, []any{last}, func(rows *sql.Rows) error {
+	err := s.queries.each(ctx, flowRuns, []any{flow, last}, func(rows *sql.Rows) error {
 		var id, created, ended int64
 		if err := rows.Scan(&id, &created, &ended); err != nil {
 			return err
@@ -197,7 +249,7 @@ func (s *Store) prunable(ctx context.Context, last, before int64, limit int) ([]
 		if ended != 0 && ended < before {
 			ids = append(ids, id)
 		}
-		if created >= before || len(ids) == limit {
+		if created >= before || len(ids) == pruneBatch {
 			return enough
 		}
 		return nil

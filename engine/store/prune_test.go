@@ -41,6 +41,11 @@ func history(t *testing.T, s *store.Store) {
 	accept(t, s, waits)
 }
 
+// own is a retention of flow a alone.
+func own(r store.FlowRetention) map[string]store.FlowRetention {
+	return map[string]store.FlowRetention{"a": r}
+}
+
 func TestRetention(t *testing.T) {
 	tests := []struct {
 		keep store.Retention
@@ -59,6 +64,14 @@ func TestRetention(t *testing.T) {
 		{store.Retention{FlowBytes: 2_999}, []int64{9, 7, 5}},
 		{store.Retention{FlowBytes: 3_000, Bytes: 4_000}, []int64{9, 8, 7}},
 		{store.Retention{FlowBytes: 1}, []int64{9}},
+		{store.Retention{Flows: own(store.FlowRetention{Before: start.Add(1)})}, []int64{9, 8, 6, 4, 2}},
+		{store.Retention{Before: start.Add(1), Flows: own(store.FlowRetention{Before: start})}, []int64{9, 7, 5, 3, 1}},
+		{store.Retention{Flows: own(store.FlowRetention{Runs: 1})}, []int64{9, 8, 7, 6, 4, 2}},
+		{store.Retention{FlowRuns: 1, Flows: own(store.FlowRetention{Runs: 3})}, []int64{9, 8, 7, 5, 3}},
+		{store.Retention{FlowRuns: 1, Runs: 2, Flows: own(store.FlowRetention{Runs: 3})}, []int64{9, 8, 7}},
+		{store.Retention{Flows: own(store.FlowRetention{Bytes: 2_000})}, []int64{9, 8, 7, 6, 5, 4, 2}},
+		{store.Retention{FlowBytes: 3_000, Flows: own(store.FlowRetention{Bytes: 1_000})}, []int64{9, 8, 7}},
+		{store.Retention{FlowRuns: 2, Flows: own(store.FlowRetention{Bytes: 1_000})}, []int64{9, 8, 7, 6}},
 	}
 	for _, test := range tests {
 		s, stop := begin(t, t.TempDir())

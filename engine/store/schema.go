@@ -10,7 +10,7 @@ import (
 // place when all of it went well. One that was released is never changed: the
 // next one is added.
 func migrations() []string {
-	return []string{format1, format2, format3, format4, format5, format6, format7}
+	return []string{format1, format2, format3, format4, format5, format6, format7, format8}
 }
 
 // format1 is the first format. Times are nanoseconds since 1970 in UTC, 0 for none.
@@ -160,6 +160,13 @@ create table replay (
 	position integer not null, -- the last run it has dealt with
 	body     text not null     -- json: what came of it so far
 ) strict, without rowid;
+`
+
+// format8 finds what is due in each lane: the runs of one flow that came through
+// one connection.
+const format8 = `
+drop index run_wake;
+create index run_lane on run (flow, connection, wake, id) where wake is not null;
 `
 
 // migrate brings the database to the newest version.

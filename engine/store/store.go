@@ -27,7 +27,9 @@
 //
 // A run is claimable when its column `wake` has come: the due time of a queued
 // or waiting run, the end of the lease of a running one, null for all others,
-// among them those that stand behind another run of their queue.
+// among them those that stand behind another run of their queue. Claims go round
+// the flows, and in each flow round the connections its runs came through; see
+// lanes.
 //
 // # Writing
 //
@@ -89,6 +91,7 @@ type Store struct {
 	write    *sql.DB // of one connection, tx's
 	read     *sql.DB
 	tx       *tx // belongs to the goroutine of Run
+	lanes    lanes
 
 	ops     chan *op // unbuffered: who hands over an op knows that it will be answered
 	notify  chan struct{}
@@ -217,7 +220,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, statements: statements{on: conn}, tally: map[tallyKey]int{}}
+	s.tx = &tx{ctx: context.WithoutCancel(ctx), conn: conn, statements: statements{on: conn}, tally: map[tallyKey]int{}, lanes: &s.lanes}
 	return nil
 }
 
@@ -296,8 +299,13 @@ func (s *Store) VoidLeases(ctx context.Context) error {
 	return wrap(err, "void the leases")
 }
 
+// voidLeases makes all that is under way due, and finds the lanes with something
+// to do.
 func (t *tx) voidLeases() error {
-	return t.exec(`update run set wake = 0 where status = 'running'`)
+	if err := t.exec(`update run set wake = 0 where status = 'running'`); err != nil {
+		return err
+	}
+	return t.loadLanes()
 }
 
 // dataSource returns the address of the database at path for the driver.

@@ -71,7 +71,7 @@ func accept(tb testing.TB, s *store.Store, arrivals ...journal.Arrival) []journa
 // claim claims up to limit runs for an hour.
 func claim(tb testing.TB, s *store.Store, now time.Time, limit int) []journal.Run {
 	tb.Helper()
-	runs, err := s.Claim(tb.Context(), now, time.Hour, limit)
+	runs, err := s.Claim(tb.Context(), now, time.Hour, limit, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -154,10 +154,9 @@ func (a *acceptance) offerTo(t *tx, i int, point int64, key any) error {
 	}
 	const those = ` and id in (select run from wait where point = ? and key = ?)`
 	at := nanos(a.arrivals[i].At)
-	if err := t.exec(`update run set due = ?, wake = ? where status = 'waiting'`+those, at, at, point, key); err != nil {
+	if err := t.wake(`update run set due = ?, wake = ? where status = 'waiting'`+those, at, at, point, key); err != nil {
 		return err
 	}
-	t.claimable = true
 	return t.exec(`update run set nudged = 1 where status = 'running'`+those, point, key)
 }
 

@@ -152,10 +152,12 @@ type tx struct {
 
 	statements statements // of conn
 
+	lanes     *lanes
 	lastRun   int64            // the highest id given to a run
 	tally     map[tallyKey]int // what the transaction changed in the table tally
 	claimable bool             // the transaction made a run claimable, or changed when
 	failed    bool             // a run failed in the transaction
+	looked    []*lane          // the transaction moved among the lanes
 	broken    error            // what the database refused in this transaction
 }
 
@@ -177,7 +179,7 @@ func (t *tx) perform(do func(*tx) error) error {
 // them was written; an op that only refused its own work does not cause one.
 func (t *tx) together(batch []*op) error {
 	clear(t.tally)
-	t.claimable, t.failed, t.broken = false, false, nil
+	t.claimable, t.failed, t.looked, t.broken = false, false, nil, nil
 	if err := t.exec(`begin immediate`); err != nil {
 		return err
 	}
@@ -200,6 +202,9 @@ func (t *tx) rollback() error {
 	// An error here says that SQLite rolled back by itself, as it does when
 	// the disk is full.
 	_ = t.exec(`rollback`)
+	for _, l := range t.looked {
+		t.lanes.expect(l.flow, l.connection, 0)
+	}
 	return cause
 }
 

@@ -96,7 +96,7 @@ var began = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 // finish ends all runs that are due with these events.
 func (w *watched) finish(status journal.Status, events ...journal.Event) {
 	w.t.Helper()
-	runs, err := w.store.Claim(w.t.Context(), time.Now().Add(time.Hour), time.Hour, 100)
+	runs, err := w.store.Claim(w.t.Context(), time.Now().Add(time.Hour), time.Hour, 100, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestFailureEvent(t *testing.T) {
 			"started": "2026-03-01T09:01:00Z", "ended": "2026-03-01T09:04:00Z",
 		},
 	}
-	runs, err := w.store.Claim(t.Context(), time.Now().Add(time.Hour), time.Hour, 9)
+	runs, err := w.store.Claim(t.Context(), time.Now().Add(time.Hour), time.Hour, 9, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
