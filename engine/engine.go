@@ -208,9 +208,21 @@ func (e *Engine) triggers() {
 // intake is the way of all triggers into the store.
 func (e *Engine) intake() trigger.Intake {
 	return trigger.Intake{
-		Live: e.members.Set, Accept: e.store.Accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Renames: e.renames,
+		Live: e.members.Set, Accept: e.accept, Cursor: e.store.Cursor, Fields: e.fields, Awaited: e.awaited, Renames: e.renames,
 		Logger: e.log,
 	}
+}
+
+// accept stores events and tells of the runs that ended with it.
+func (e *Engine) accept(ctx context.Context, arrivals []journal.Arrival, cursor *journal.Cursor) ([]journal.Accepted, error) {
+	accepted, err := e.store.Accept(ctx, arrivals, cursor)
+	for i, a := range accepted {
+		if a.Status != "" {
+			r := journal.Run{ID: a.Run, Flow: arrivals[i].Flow, Created: arrivals[i].At}
+			e.observe(&r, journal.Event{At: arrivals[i].At, Kind: journal.Ended, Status: a.Status, Text: a.Reason})
+		}
+	}
+	return accepted, err
 }
 
 // sandboxPoll is how often played services are asked: often enough to be seen.

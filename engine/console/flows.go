@@ -221,7 +221,7 @@ func (c *Console) start(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnprocessableEntity, err.Error(), "")
 		return
 	}
-	accepted, err := c.opt.Store.Accept(r.Context(), []journal.Arrival{arrival}, nil)
+	accepted, err := c.opt.Intake.Accept(r.Context(), []journal.Arrival{arrival}, nil)
 	if err != nil {
 		c.internal(w, r, err)
 		return

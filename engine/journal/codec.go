@@ -26,6 +26,7 @@ type entry struct {
 	Text    string          `json:"text,omitempty"`
 	Failure *failureEntry   `json:"failure,omitempty"`
 	Until   time.Time       `json:"until,omitzero"`
+	Worked  time.Duration   `json:"worked,omitempty"` // in nanoseconds
 	Status  string          `json:"status,omitempty"`
 	Request *exchangeEntry  `json:"request,omitempty"`
 	By      string          `json:"by,omitempty"`
@@ -65,7 +66,7 @@ func Encode(e Event) ([]byte, error) {
 	}
 	stored := entry{
 		At: stamp(e.At), Kind: string(e.Kind), Path: e.Path, Attempt: e.Attempt, Action: e.Action,
-		Text: e.Text, Until: stamp(e.Until), Status: string(e.Status),
+		Text: e.Text, Until: stamp(e.Until), Worked: e.Worked, Status: string(e.Status),
 		Request: (*exchangeEntry)(e.Request), By: e.By,
 	}
 	if e.Failure != nil {
@@ -99,7 +100,7 @@ func Decode(text []byte) (Event, error) {
 	}
 	e := Event{
 		At: stamp(stored.At), Kind: Kind(stored.Kind), Path: stored.Path, Attempt: stored.Attempt, Action: stored.Action,
-		Text: stored.Text, Until: stamp(stored.Until), Status: Status(stored.Status),
+		Text: stored.Text, Until: stamp(stored.Until), Worked: stored.Worked, Status: Status(stored.Status),
 		Request: (*Exchange)(stored.Request), By: stored.By,
 	}
 	if stored.Failure != nil {

@@ -100,6 +100,7 @@ type Event struct {
 	Text    string         `json:"text,omitempty"`
 	Failure *value.Failure `json:"failure,omitempty"`
 	Until   time.Time      `json:"until,omitzero"`
+	Worked  time.Duration  `json:"worked,omitempty"` // of a Waiting without Path: how long the run was worked on until then, since it was retried last
 	Status  Status         `json:"status,omitempty"`
 	Request *Exchange      `json:"request,omitempty"`
 	By      string         `json:"by,omitempty"` // who did it, of what a person does
@@ -156,8 +157,9 @@ type Arrival struct {
 	Queue string
 	// Busy says what happens if a run of the same Queue has not ended yet.
 	Busy Busy
-	// Most is how many runs of the flow may be under way or wait; its run is
-	// skipped if there are as many. 0 means any number.
+	// Most is how many runs of the flow may be open: at work, waiting or waiting
+	// for their turn. Its run fails at once if there are as many. 0 means any
+	// number.
 	Most int
 	// SeenOnly marks the event as seen and starts no run: the first look of a
 	// poll at what was there before.
@@ -225,6 +227,10 @@ func (e *AnsweredError) Error() string { return "the question was answered alrea
 type Accepted struct {
 	Run       int64 // 0 for SeenOnly and for an offer
 	Duplicate bool  // an equal event was accepted before; Run is that one's
+	// Status is how the run ended at once, because of the others of its flow,
+	// and Reason why; "" for one that goes on.
+	Status Status
+	Reason string
 }
 
 // FailedRun is a run at the moment at which it failed, in whole or in part.

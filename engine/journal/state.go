@@ -21,6 +21,9 @@ type State struct {
 	NotBefore time.Time // of a run that waits as a whole, not in one of its steps
 	EndedAt   time.Time // zero while it has not ended
 	RetriedAt time.Time // when a retry took it up, zero if none did
+	// Worked is how long the run was worked on before it was given back to wait,
+	// since the last retry. What was interrupted instead is not in it.
+	Worked time.Duration
 
 	retried []string // the paths of the retries
 	edits   map[string][]Edit
@@ -98,7 +101,7 @@ func (s *State) Apply(e Event) {
 	case Retried:
 		s.reopen()
 		s.forget(e.Path)
-		s.RetriedAt, s.retried = e.At, append(s.retried, e.Path)
+		s.RetriedAt, s.retried, s.Worked = e.At, append(s.retried, e.Path), 0
 	case Ended:
 		s.Status, s.Reason, s.Output, s.EndedAt, s.ending = e.Status, e.Text, e.Data, e.At, e.Failure
 	}
@@ -167,7 +170,7 @@ func (s *State) step(path string) *StepState {
 func (s *State) wait(e Event) {
 	s.Status = WaitingStatus
 	if e.Path == "" {
-		s.NotBefore = e.Until
+		s.NotBefore, s.Worked = e.Until, max(s.Worked, e.Worked)
 		return
 	}
 	st := s.step(e.Path)

@@ -180,6 +180,26 @@ func TestRetried(t *testing.T) {
 	}
 }
 
+// TestWorked counts how long a run was worked on: the last time it was given
+// back says it, and a retry begins anew.
+func TestWorked(t *testing.T) {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	until := at.Add(time.Hour)
+	s := journal.Fold([]journal.Event{
+		{At: at, Kind: journal.Began},
+		{At: at, Kind: journal.Waiting, Path: "a", Until: until},
+		{At: at, Kind: journal.Waiting, Until: until, Worked: time.Minute},
+		{At: until, Kind: journal.Done, Path: "a"},
+		{At: until, Kind: journal.Waiting, Until: until.Add(time.Hour), Worked: 3 * time.Minute},
+	})
+	if want := 3 * time.Minute; s.Worked != want {
+		t.Errorf("Worked = %s, want %s", s.Worked, want)
+	}
+	if s.Apply(journal.Event{At: until, Kind: journal.Retried, Path: "a"}); s.Worked != 0 {
+		t.Errorf("Worked after a retry = %s, want 0", s.Worked)
+	}
+}
+
 // TestFoldOfPrefixes folds a stored journal in two parts, cut everywhere: the
 // state does not depend on where a crash cut it.
 func TestFoldOfPrefixes(t *testing.T) {

@@ -22,8 +22,8 @@ type execution struct {
 	flow   *program.Flow
 	state  *journal.State // what the journal said when the run was taken up
 
-	began    time.Time
-	cleaning bool // on_error or finally is under way, which have no limit of time
+	taken    time.Time // when the worker took it up
+	cleaning bool      // on_error or finally is under way, which have no limit of time
 
 	mu      sync.Mutex
 	pending []journal.Event  // recorded, not yet on disk
@@ -111,10 +111,6 @@ func (x *execution) walk(ctx context.Context) error {
 		f.names["inputs"], f.names["vars"], f.now = began["inputs"], began["vars"], x.state.BegunAt
 	} else if done, err := x.begin(ctx, f); done || err != nil {
 		return err
-	}
-	x.began = f.now
-	if x.state.RetriedAt.After(x.began) {
-		x.began = x.state.RetriedAt // a retry has the whole time of the flow
 	}
 	e := x.steps(ctx, x.flow.Steps, f)
 	e = x.afterwards(ctx, f, e)
@@ -415,10 +411,14 @@ func (x *execution) release(ctx context.Context, s journal.Status, due time.Time
 	// events that are not the one it waits for.
 	known := len(x.pending) == 0 && x.state.Status == journal.WaitingStatus && x.state.NotBefore.Equal(due)
 	if s == journal.WaitingStatus && !known {
-		x.recordLocked(journal.Event{Kind: journal.Waiting, Until: due})
+		x.recordLocked(journal.Event{Kind: journal.Waiting, Until: due, Worked: x.worked()})
 	}
 	return x.appendLocked(ctx, journal.Progress{Status: s, Due: due, Reason: reason})
 }
+
+// worked returns how long the run has been worked on so far, which is not what
+// it waited.
+func (x *execution) worked() time.Duration { return x.state.Worked + time.Since(x.taken) }
 
 // env is what an expression at this place is evaluated with.
 func (x *execution) env(f *frame, place string) *expr.Env {

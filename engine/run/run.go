@@ -331,7 +331,7 @@ func (r *Runner) load(ctx context.Context, run *journal.Run) (*execution, error)
 			return nil, err
 		}
 	}
-	x := &execution{runner: r, run: run, state: journal.Fold(events)}
+	x := &execution{runner: r, run: run, state: journal.Fold(events), taken: time.Now()}
 	x.offers = sync.OnceValues(func() (map[string][]journal.Offered, error) { return r.offers(ctx, run.ID) })
 	flow, err := r.opt.Definition(ctx, run.Definition)
 	if err != nil {

@@ -418,7 +418,7 @@ func sideBySide(a, b string) int {
 // last one for ever. A line is "action {json}" or "action !class message", a
 // second "!" meaning that the request was sent; "!class+40m message" asks not to
 // come back before. The class auth means that the connection svc must be
-// connected.
+// connected. With "~40m" before it the answer takes that long.
 type service struct {
 	answers string
 	takes   time.Duration // from a request to its answer
@@ -430,6 +430,21 @@ type service struct {
 
 func (s *service) call(_ context.Context, c run.Call) (any, *journal.Exchange, error) {
 	time.Sleep(s.takes)
+	line := s.next(c)
+	if slow, ok := strings.CutPrefix(line, "~"); ok {
+		took, rest, _ := strings.Cut(slow, " ")
+		d, err := time.ParseDuration(took)
+		if err != nil {
+			return nil, nil, err
+		}
+		time.Sleep(d)
+		line = rest
+	}
+	return answer(line)
+}
+
+// next writes a call down and returns the line that answers it.
+func (s *service) next(c run.Call) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	input, _ := value.Encode(c.Input)
@@ -438,26 +453,28 @@ func (s *service) call(_ context.Context, c run.Call) (any, *journal.Exchange, e
 		line += " key " + c.Key
 	}
 	s.log = append(s.log, line)
-	return s.answer(c.Action.Name)
-}
-
-func (s *service) answer(action string) (any, *journal.Exchange, error) {
 	var lines []string
 	for l := range strings.Lines(s.answers) {
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(l), action+" "); ok {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(l), c.Action.Name+" "); ok {
 			lines = append(lines, rest)
 		}
+	}
+	if len(lines) == 0 {
+		return ""
 	}
 	if s.used == nil {
 		s.used = map[string]int{}
 	}
-	n := min(s.used[action], len(lines)-1)
-	s.used[action]++
-	if n < 0 {
+	n := min(s.used[c.Action.Name], len(lines)-1)
+	s.used[c.Action.Name]++
+	return lines[n]
+}
+
+func answer(line string) (any, *journal.Exchange, error) {
+	if line == "" {
 		return nil, nil, nil
 	}
-	failure, failed := strings.CutPrefix(lines[n], "!")
-	if failed {
+	if failure, failed := strings.CutPrefix(line, "!"); failed {
 		text, sent := strings.CutPrefix(failure, "!")
 		class, message, _ := strings.Cut(text, " ")
 		f := &value.Failure{Message: message, Unsettled: sent}
@@ -475,7 +492,7 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 		return nil, nil, f
 	}
 	var v any
-	if err := json.Unmarshal([]byte(lines[n]), &v); err != nil {
+	if err := json.Unmarshal([]byte(line), &v); err != nil {
 		return nil, nil, err
 	}
 	out, err := value.Normalize(v)
@@ -483,17 +500,19 @@ func (s *service) answer(action string) (any, *journal.Exchange, error) {
 }
 
 // TestRateLimit lets a step meet more rate limits than it has tries, with
-// waits that are rows: none of them uses up a try.
+// waits that are rows: none of them uses up a try, nor the time of the run.
 func TestRateLimit(t *testing.T) {
 	parts := map[string]string{
 		"main.yaml": `flow: 1
 name: Limits
 triggers:
   - on_demand: {}
+limits: { run_time: 10s }
 steps:
   - action: svc.send
     retry: { max: 1, wait: 20s, backoff: fixed }
     with: { text: hello }
+  - set: { sent: true }
 `,
 		"answers": `send !rate_limit slow down
 send !rate_limit slow down

@@ -37,9 +37,11 @@ func (x *execution) interrupted(ctx context.Context) *end {
 	}
 }
 
-// overtime returns the end of a run that took longer than its flow allows.
+// overtime returns the end of a run that was worked on longer than its flow
+// allows. What it waited does not count, and the step under way is brought to
+// its end first: what it sends is not left halfway.
 func (x *execution) overtime() *end {
-	if x.flow.RunTime == 0 || x.cleaning || time.Since(x.began) <= x.flow.RunTime {
+	if x.flow.RunTime == 0 || x.cleaning || x.worked() <= x.flow.RunTime {
 		return nil
 	}
 	e := broken("the run took longer than the flow allows: limits.run_time is %s", x.flow.RunTime)

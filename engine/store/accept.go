@@ -108,40 +108,53 @@ func (a *acceptance) storeOne(t *tx, i int) (journal.Accepted, error) {
 			return journal.Accepted{}, err
 		}
 	}
-	refused, err := t.makeRoom(arrival)
+	accepted, err := t.makeRoom(arrival)
 	if err != nil {
 		return journal.Accepted{}, err
 	}
 	if err := t.queue(id, arrival, event, inputs); err != nil {
 		return journal.Accepted{}, err
 	}
-	if refused != "" {
-		err = t.breakOff(id, journal.SkippedStatus, refused)
+	if accepted.Status != "" {
+		err = t.breakOff(id, accepted.Status, accepted.Reason)
 	}
-	return journal.Accepted{Run: id}, err
+	accepted.Run = id
+	return accepted, err
 }
 
 // makeRoom treats the earlier runs of the arrival's queue as it asks for. It
-// returns why the arrival's own run is skipped, "" if it is not.
-func (t *tx) makeRoom(a *journal.Arrival) (refused string, err error) {
-	if full, err := t.full(a); err != nil || full {
-		return "the queue of this flow is full: limits.queue is " + strconv.Itoa(a.Most), err
+// returns how the arrival's own run ends if it is not to begin. One that there
+// is no room for has failed: somebody has to know, and may take it up again.
+func (t *tx) makeRoom(a *journal.Arrival) (refused journal.Accepted, err error) {
+	earlier, err := t.makeWay(a)
+	if err != nil || earlier {
+		return journal.Accepted{Status: journal.SkippedStatus, Reason: "an earlier run of this flow was still at work"}, err
 	}
+	full, err := t.full(a)
+	if err != nil || !full {
+		return journal.Accepted{}, err
+	}
+	return journal.Accepted{
+		Status: journal.FailedStatus,
+		Reason: "the queue of this flow is full: limits.queue is " + strconv.Itoa(a.Most),
+	}, nil
+}
+
+// makeWay cancels the earlier runs of the arrival's queue if it asks for that.
+// It reports whether there is one that it must not begin beside.
+func (t *tx) makeWay(a *journal.Arrival) (bool, error) {
 	for a.Busy != journal.Wait {
 		var earlier int64
 		found, err := t.get(`select id from run where flow = ? and queue = ? and queue <> '' and ended = 0 limit 1`,
 			[]any{a.Flow, a.Queue}, &earlier)
-		if err != nil || !found {
-			return "", err
-		}
-		if a.Busy == journal.Skip {
-			return "an earlier run of this flow was still at work", nil
+		if err != nil || !found || a.Busy == journal.Skip {
+			return found, err
 		}
 		if err := t.breakOff(earlier, journal.Cancelled, "a newer event began the flow anew"); err != nil {
-			return "", err
+			return false, err
 		}
 	}
-	return "", nil
+	return false, nil
 }
 
 // full reports whether the flow has as many runs that have not ended as the
