@@ -312,7 +312,7 @@ func (e *Engine) prepare(ctx context.Context, c run.Call) (*journal.Exchange, er
 func request(c run.Call) call.Request {
 	return call.Request{
 		Action: c.Action, Connection: c.Connection, Input: c.Input, Key: c.Key,
-		Op: call.Op{Run: c.Run, Path: c.Path},
+		Op: call.Op{Run: c.Run, Path: c.Path}, Flow: c.Flow,
 	}
 }
 

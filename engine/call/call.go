@@ -98,7 +98,8 @@ type Request struct {
 	Input      map[string]any      // evaluated, defaults not applied
 	Key        string              // by which the service knows a repeat; "" for none
 	Op         Op
-	Limit      int // the most items a list brings; 0 leaves it to the input `limit`
+	Flow       string // whose calls stand in line together where a rate limit is used up
+	Limit      int    // the most items a list brings; 0 leaves it to the input `limit`
 	// Secrets leaves the secrets in the output, which are masked otherwise: for
 	// a caller that keeps them sealed.
 	Secrets bool

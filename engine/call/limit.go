@@ -30,6 +30,9 @@ type budgets struct {
 	spent   map[budgetKey]*budget
 	crowd   int                  // with more of them than this, those that are over are removed
 	blocked map[string]time.Time // by account: the service said no until then
+	// What is known of those that found no place and come back.
+	promised map[group][]promise   // never empty
+	lines    map[lineKey]time.Time // when the next one is to come
 }
 
 // budgetKey names one budget. It holds the numbers of the limit, so that a
@@ -56,7 +59,7 @@ type held struct {
 }
 
 func newBudgets() *budgets {
-	return &budgets{spent: map[budgetKey]*budget{}, crowd: crowd, blocked: map[string]time.Time{}}
+	return &budgets{spent: map[budgetKey]*budget{}, crowd: crowd, blocked: map[string]time.Time{}, promised: map[group][]promise{}, lines: map[lineKey]time.Time{}}
 }
 
 // crowd is how many budgets are kept without a look at which of them are over.
@@ -67,6 +70,10 @@ const crowd = 4096
 func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, longest time.Duration) (time.Time, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.take(now, account, keys, longest)
+}
+
+func (b *budgets) take(now time.Time, account string, keys []budgetKey, longest time.Duration) (time.Time, bool) {
 	at := now
 	if until := b.blocked[account]; until.After(at) {
 		at = until
@@ -77,10 +84,15 @@ func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, longe
 	if at.Sub(now) > longest {
 		return at, false
 	}
+	b.hold(at, keys)
+	return at, true
+}
+
+// hold takes a place at a time in each of the limits, whose budgets are there.
+func (b *budgets) hold(at time.Time, keys []budgetKey) {
 	for _, k := range keys {
 		b.spent[k].hold(at.Add(k.per), 1, k.per/512)
 	}
-	return at, true
 }
 
 // budget returns the budget of a key, without what is over.
@@ -176,7 +188,7 @@ func (o *operation) reserve(ctx context.Context, longest time.Duration) *value.F
 		longest = min(longest, end.Sub(now))
 	}
 	keys, _ := o.limits()
-	at, ok := o.budgets.reserve(now, o.account(), keys, longest)
+	at, ok := o.budgets.find(now, caller{o.account(), o.Flow, o.Op}, keys, longest)
 	if !ok {
 		f := value.Fail(value.ClassRateLimit, "the rate limit of %s is used up until %s", o.Action.Connector.ID, at.UTC().Format(time.RFC3339))
 		f.NotBefore = at

@@ -118,7 +118,7 @@ func (a *attempts) prepare(f *frame) (Call, *end) {
 		return Call{}, broken("%s: with: %s", s.Action.ID, err)
 	}
 	with = a.x.state.Edited(a.path, with)
-	c := Call{Action: s.Action, Run: a.x.run.ID, Path: a.place()}
+	c := Call{Action: s.Action, Flow: a.x.run.Flow, Run: a.x.run.ID, Path: a.place()}
 	c.Input, _ = with.(map[string]any)
 	if s.Action.Repeat.Keyed() {
 		c.Key = a.key()
@@ -288,7 +288,7 @@ func (a *attempts) failed(ctx context.Context, failure *value.Failure, sent *jou
 	}
 	now := time.Now()
 	until := now.Add(a.backoff())
-	if failure.NotBefore.After(until) {
+	if failure.NotBefore.After(until) || notSent(failure) {
 		until = failure.NotBefore
 	}
 	again := a.again(failure)
@@ -327,6 +327,12 @@ func (a *attempts) pause(failure *value.Failure, sent *journal.Exchange) *end {
 	})
 	x.waits.Waits = append(x.waits.Waits, journal.Await{Path: a.path, Connection: name})
 	return &end{kind: suspended, paused: name, reason: "paused until " + name + " is connected: " + failure.Message}
+}
+
+// notSent reports whether a rate limit that is known here held the call back. It
+// gave the call a time at which there is room, and no service was asked in vain.
+func notSent(f *value.Failure) bool {
+	return f.Class == value.ClassRateLimit && f.Status == 0 && !f.NotBefore.IsZero()
 }
 
 // again reports whether the failure leaves room for another attempt, and

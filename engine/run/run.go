@@ -51,6 +51,7 @@ type Call struct {
 	Connection *program.Connection // nil where none is needed
 	Input      map[string]any
 	Key        string // by which the vendor knows a repeat; "" for none
+	Flow       string
 	Run        int64
 	// Path tells the call from all others of the run: the path of its step,
 	// with "~1" behind it once the step was retried.
