@@ -80,7 +80,7 @@ func TestPromise(t *testing.T) {
 	start := time.Date(2026, 3, 14, 15, 0, 0, 0, time.UTC)
 	keys := []budgetKey{{account: "a", allow: 1, per: time.Minute}}
 	mine, other := caller{"a", "f", Op{Run: 1}}, caller{"a", "g", Op{Run: 2}}
-	minute := func(n time.Duration) time.Time { return start.Add(n * time.Minute) }
+	minute := func(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
 	tests := []struct {
 		name string
 		who  caller

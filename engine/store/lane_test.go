@@ -41,23 +41,28 @@ func TestClaimByTurns(t *testing.T) {
 		want         []string
 	}{
 		{
-			"one", "a/1 a/1 a/1", []int{2, 2},
+			"one", "a/1 a/1 a/1",
+			[]int{2, 2},
 			[]string{"a/1 a/1", "a/1"},
 		},
 		{
-			"flows", "a/1 a/1 a/1 a/1 b/1 c/1 c/1", []int{9},
+			"flows", "a/1 a/1 a/1 a/1 b/1 c/1 c/1",
+			[]int{9},
 			[]string{"a/1 b/1 c/1 a/1 c/1 a/1 a/1"},
 		},
 		{
-			"connections of a flow", "a/1 a/1 a/1 a/2 a/3 a/3", []int{9},
+			"connections of a flow", "a/1 a/1 a/1 a/2 a/3 a/3",
+			[]int{9},
 			[]string{"a/1 a/2 a/3 a/1 a/3 a/1"},
 		},
 		{
-			"a flow of many connections beside one of one", "a/1 a/2 a/3 a/4 b/1 b/1 b/1", []int{9},
+			"a flow of many connections beside one of one", "a/1 a/2 a/3 a/4 b/1 b/1 b/1",
+			[]int{9},
 			[]string{"a/1 b/1 a/2 b/1 a/3 b/1 a/4"},
 		},
 		{
-			"one at a time", "a/1 a/1 a/1 b/1 b/1", []int{1, 1, 1, 1, 1, 1},
+			"one at a time", "a/1 a/1 a/1 b/1 b/1",
+			[]int{1, 1, 1, 1, 1, 1},
 			[]string{"a/1", "b/1", "a/1", "b/1", "a/1", ""},
 		},
 	}
