@@ -37,7 +37,7 @@ func TestKeepBesideServe(t *testing.T) {
 		t.Errorf("backup beside serve printed\n%s\nwant\n%s", got, want)
 	}
 	got = steadied(said(t, exitDone, "doctor", "--sandbox", "--dir", dir))
-	want = data + ": sandbox data in format 6, 1.0 MB, 2 runs (0 not ended), the oldest of 2026-01-01 00:00:00\nno problems\n"
+	want = data + ": sandbox data in format 7, 1.0 MB, 2 runs (0 not ended), the oldest of 2026-01-01 00:00:00\nno problems\n"
 	if got != want {
 		t.Errorf("doctor beside serve printed\n%s\nwant\n%s", got, want)
 	}

@@ -28,11 +28,11 @@ func (s shut) closed() error {
 }
 
 // Claim claims runs, unless the store is shut.
-func (s shut) Claim(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]journal.Run, error) {
+func (s shut) Claim(ctx context.Context, now time.Time, lease time.Duration, limit int, room journal.Room) ([]journal.Run, error) {
 	if err := s.closed(); err != nil {
 		return nil, err
 	}
-	return s.Store.Claim(ctx, now, lease, limit)
+	return s.Store.Claim(ctx, now, lease, limit, room)
 }
 
 // Extend renews leases, unless the store is shut.

@@ -61,6 +61,9 @@ func (s *Store) claimed(ctx context.Context, c *claiming) ([]journal.Run, error)
 			c.room.Free(taken.flow, taken.connection)
 			continue
 		}
+		// The room is that of the names it was claimed under, whatever was
+		// renamed since.
+		r.Flow, r.Connection = taken.flow, taken.connection
 		r.Status, r.Epoch = journal.Running, taken.epoch+1
 		runs = append(runs, r)
 	}

@@ -162,3 +162,21 @@ func TestClaimAsFarAsThereIsRoom(t *testing.T) {
 	}
 	wantCounts(t, s)
 }
+
+// TestClaimAfterARename finds what is due under the names that its flow and
+// its connection have since.
+func TestClaimAfterARename(t *testing.T) {
+	s := open(t, t.TempDir())
+	for range 3 {
+		accept(t, s, through("old", "main", start))
+	}
+	claimed(t, s, 1, nil)
+	rename(t, s, journal.FlowName, "old", "new")
+	if got, want := claimed(t, s, 1, nil), "new/main"; got != want {
+		t.Errorf("Claim after a rename of the flow = %s, want %s", got, want)
+	}
+	rename(t, s, journal.ConnectionName, "main", "other")
+	if got, want := claimed(t, s, 9, nil), "new/other"; got != want {
+		t.Errorf("Claim after a rename of the connection = %s, want %s", got, want)
+	}
+}

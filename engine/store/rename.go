@@ -168,12 +168,18 @@ func (t *tx) rename(r Rename) error {
 	}
 	switch r.Kind {
 	case journal.FlowName:
-		return t.renameFlow(r.From, r.To)
+		err = t.renameFlow(r.From, r.To)
 	case journal.ConnectionName:
-		return t.renameConnection(r.From, r.To)
+		err = t.renameConnection(r.From, r.To)
 	default:
 		return t.renameConnector(r.From, r.To)
 	}
+	if err != nil {
+		return err
+	}
+	// Runs have come into other lanes.
+	t.claimable = true
+	return t.loadLanes()
 }
 
 // statement is one text with what stands for its question marks.
