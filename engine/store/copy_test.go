@@ -49,7 +49,7 @@ func TestCopyAndRestore(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy has mode %v, %v, want 0600", info.Mode().Perm(), err)
 	}
-	want := store.About{Format: 7, World: "live", Runs: 3, Open: 2, Flows: 1, Tokens: 1, Secrets: 2, Facts: map[string]string{"made": "today"}}
+	want := store.About{Format: 8, World: "live", Runs: 3, Open: 2, Flows: 1, Tokens: 1, Secrets: 2, Facts: map[string]string{"made": "today"}}
 	about, err := store.Inspect(ctx, file)
 	want.Bytes = about.Bytes
 	if diff := cmp.Diff(want, about); diff != "" || err != nil || about.Bytes == 0 {
@@ -128,7 +128,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{put("text", []byte(strings.Repeat("no database ", 1000))), "%s is damaged, or is no backup"},
 		{put("empty", nil), "%s is no backup of patchbay"},
 		{put("half", whole[:len(whole)/2]), "%s is damaged, or is no backup"},
-		{edited("newer", `pragma user_version = 99`), "%s was written by a newer patchbay (its format is 99, this one reads up to 7): use that version"},
+		{edited("newer", `pragma user_version = 99`), "%s was written by a newer patchbay (its format is 99, this one reads up to 8): use that version"},
 		{edited("foreign", `pragma foreign_keys = 0; delete from definition`), "%s is damaged: a row of published names one of definition that is not there"},
 		{edited("sandbox", `update meta set value = 'sandbox' where name = 'world'`), "%s holds sandbox runs and cannot be restored among live ones"},
 	}
@@ -211,7 +211,7 @@ func TestReplacingGoesOn(t *testing.T) {
 // TestUpgrade opens databases of every format there was, as they were written
 // then: the rows are there, the copy gives space back, and the old one is kept.
 func TestUpgrade(t *testing.T) {
-	for _, format := range []int{1, 2, 3, 4, 5, 6} {
+	for _, format := range []int{1, 2, 3, 4, 5, 6, 7} {
 		t.Run(fmt.Sprint(format), func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "patchbay.db")
@@ -240,8 +240,8 @@ func TestUpgrade(t *testing.T) {
 			}
 			stop()
 			about, err := store.Inspect(t.Context(), path)
-			if err != nil || about.Format != 7 || about.Runs != 1 {
-				t.Errorf("Inspect = %+v, %v, want format 7 with one run", about, err)
+			if err != nil || about.Format != 8 || about.Runs != 1 {
+				t.Errorf("Inspect = %+v, %v, want format 8 with one run", about, err)
 			}
 			old, err := store.Inspect(t.Context(), fmt.Sprintf("%s.format-%d", path, format))
 			if err != nil || old.Format != format || old.Runs != 1 {

@@ -121,7 +121,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"opened twice", locked, store.Options{}, "the data folder %s is in use by another patchbay: stop that one, or name another folder"},
 		{"live as sandbox", live, store.Options{Sandbox: true}, "open the data folder %s: it belongs to live runs and cannot be used for sandbox ones: name another folder"},
-		{"newer", newer, store.Options{}, "open the data folder %s: it was written by a newer patchbay (its format is 99, this one reads up to 7): use that version again, or name another folder"},
+		{"newer", newer, store.Options{}, "open the data folder %s: it was written by a newer patchbay (its format is 99, this one reads up to 8): use that version again, or name another folder"},
 		{"no database", noDatabase, store.Options{}, "open the data folder %s: its patchbay.db is damaged, or is no database: put a backup in its place (file is not a database (26))"},
 	}
 	for _, test := range tests {

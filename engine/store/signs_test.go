@@ -27,7 +27,7 @@ func TestSigns(t *testing.T) {
 	accept(t, s, child)
 	signs, err := s.Signs(ctx, start.Add(90*time.Minute))
 	want := store.Signs{
-		Format: 7, World: "live", Open: 8, Oldest: start, Latest: start, Stats: signs.Stats,
+		Format: 8, World: "live", Open: 8, Oldest: start, Latest: start, Stats: signs.Stats,
 		NoLease: []int64{5, 6}, Overdue: []int64{4}, Asleep: []int64{2}, Asking: []int64{1},
 	}
 	if diff := cmp.Diff(want, signs); diff != "" || err != nil {
