@@ -211,7 +211,7 @@ func TestReplacingGoesOn(t *testing.T) {
 // TestUpgrade opens databases of every format there was, as they were written
 // then: the rows are there, the copy gives space back, and the old one is kept.
 func TestUpgrade(t *testing.T) {
-	for _, format := range []int{1, 2, 3, 4, 5, 6} {
+	for _, format := range []int{1, 2, 3, 4, 5, 6, 7} {
 		t.Run(fmt.Sprint(format), func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "patchbay.db")
