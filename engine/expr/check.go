@@ -29,6 +29,7 @@ type checker struct {
 	refs     []string
 	problems []Problem
 	varies   bool // calls now() or uuid(), or reads a name
+	again    int  // how often a part was checked again
 }
 
 // local is a name given by let.
@@ -282,6 +283,9 @@ func (c *checker) pointer(n *ast.PointerNode) *value.Type {
 	case n.Name == "index":
 		return wholeType
 	case n.Name == "acc" && in.acc != nil:
+		if c.known.present[c.key(n)] {
+			return in.acc.AsPresent()
+		}
 		return in.acc
 	case n.Name == "acc":
 		c.reportAt(n, codeName, "", "#acc has a meaning only inside reduce")
@@ -426,8 +430,8 @@ func (c *checker) key(n ast.Node) string {
 	case *ast.ChainNode:
 		return c.key(n.Node)
 	case *ast.PointerNode:
-		if n.Name == "" {
-			return fmt.Sprintf("#%d", len(c.loops))
+		if n.Name != "index" {
+			return fmt.Sprintf("#%s%d", n.Name, len(c.loops))
 		}
 	case *ast.MemberNode:
 		return c.placeOf(n).key

@@ -63,7 +63,7 @@ func (c *checker) inLoop(l loop, check func(), body ast.Node) (*value.Type, [][]
 	before := c.known
 	c.loops = append(c.loops, l)
 	item := fmt.Sprintf("#%d", len(c.loops))
-	c.known = before.without(item)
+	c.known = before.without(item).without(fmt.Sprintf("#acc%d", len(c.loops)))
 	check()
 	var paths [][]string
 	for key := range c.factsOf(body, true).present {
@@ -87,7 +87,7 @@ func (c *checker) search(n *ast.BuiltinNode, item *value.Type, body ast.Node) *v
 	case "filter":
 		return value.ListOf(refine(item, paths))
 	case "find", "findLast":
-		return refine(item, paths).AsOptional()
+		return perhaps(refine(item, paths))
 	case "findIndex", "findLastIndex":
 		return wholeType.AsOptional()
 	case "count":
@@ -143,15 +143,46 @@ func (c *checker) sortBy(n *ast.BuiltinNode, item *value.Type, body ast.Node) *v
 	return value.ListOf(item)
 }
 
-// reduce types the body with #acc being what it starts with. A body that gives
-// something else makes the result any, unless both are numbers.
+// turnsOfReduce is how often the body of a reduce is checked at the most, and
+// turnsOfAll how often that happens again in one expression: a reduce inside a
+// reduce would double the work at each step down.
+const (
+	turnsOfReduce = 3
+	turnsOfAll    = 30
+)
+
+// reduce types the body with #acc being what it starts with. What the body makes
+// is #acc in the next turn: if that may be more, the body is checked again with
+// it. Where that comes to no end nothing is known of #acc.
 func (c *checker) reduce(n *ast.BuiltinNode, item *value.Type, body ast.Node) *value.Type {
 	acc := item
 	if len(n.Arguments) > 2 {
-		if acc = c.check(n.Arguments[2]); acc == emptyList || acc == emptyObject || acc.Kind == value.Nil {
-			acc = anyType
-		}
+		acc = c.check(n.Arguments[2])
 	}
-	t, _ := c.inLoop(loop{item: item, acc: acc}, func() { c.check(body) }, body)
-	return join(acc, t)
+	told := len(c.problems)
+	for turn := 1; ; turn++ {
+		t, _ := c.inLoop(loop{item: item, acc: acc}, func() { c.check(body) }, body)
+		made := join(acc, t)
+		if acc.IsAny() && acc != nothingType || sameType(made, acc) {
+			return made
+		}
+		if c.again++; turn == turnsOfReduce || c.again > turnsOfAll {
+			made = anyType
+		}
+		acc, c.problems = made, c.problems[:told]
+		c.forget(body)
+	}
+}
+
+// forget makes that a node is checked again.
+func (c *checker) forget(n ast.Node) {
+	if n == nil {
+		return
+	}
+	delete(c.types, n)
+	delete(c.names, n)
+	c.learned = map[outcome]facts{}
+	for _, child := range children(n) {
+		c.forget(child)
+	}
 }

@@ -81,7 +81,10 @@ func typedCSV(args []ast.Node, types []*value.Type) (*value.Type, string) {
 	if types[0].IsAny() || e.IsAny() || e.Kind == value.Map {
 		return textType, ""
 	}
-	if e.Kind != value.Object || e.Optional {
+	if e.Optional {
+		return nil, itemsMayBeMissing
+	}
+	if e.Kind != value.Object {
 		return nil, fmt.Sprintf("a list of objects is wanted, %s is given", types[0])
 	}
 	if len(args) < 2 {

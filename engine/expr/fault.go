@@ -99,7 +99,7 @@ func (c *Code) wrongArgument(n ast.Node, wrong *argumentError) *EvalError {
 	case *ast.SliceNode:
 		arg = []ast.Node{n.Node, n.From, n.To}[wrong.index]
 	case *ast.BinaryNode:
-		if n.Operator == "+" {
+		if n.Operator == "+" || n.Operator == "*" {
 			arg = []ast.Node{n.Left, n.Right}[wrong.index]
 		}
 	}

@@ -23,7 +23,7 @@ func join(a, b *value.Type) *value.Type {
 	case a.Optional || b.Optional:
 		return join(a.AsPresent(), b.AsPresent()).AsOptional()
 	case a.Name != "" && a.Name == b.Name && a.Kind == b.Kind:
-		return a
+		return joinNamed(a, b)
 	case a.Kind == value.Enum && b.Kind == value.Enum:
 		values := slices.Clone(a.Values)
 		for _, v := range b.Values {
@@ -50,6 +50,17 @@ func join(a, b *value.Type) *value.Type {
 		return textType
 	}
 	return anyType
+}
+
+// joinNamed joins two forms of one named type. Of its fields more may be known to
+// be there in one of them than in the other.
+func joinNamed(a, b *value.Type) *value.Type {
+	if a.Kind != value.Object || len(a.Fields) == 0 || len(b.Fields) == 0 || &a.Fields[0] == &b.Fields[0] {
+		return a
+	}
+	t := joinObjects(a, b)
+	t.Name = a.Name
+	return t
 }
 
 func joinElems(a, b *value.Type) *value.Type {
@@ -95,6 +106,21 @@ func elemOf(t *value.Type) *value.Type {
 		return anyType
 	}
 	return t.Elem
+}
+
+// sameType reports whether two types let the same values through.
+func sameType(a, b *value.Type) bool {
+	return a == b || a != nothingType && b != nothingType && a.Optional == b.Optional && a.String() == b.String() &&
+		value.Mismatch(a, b) == "" && value.Mismatch(b, a) == ""
+}
+
+// perhaps returns the type of an item that may not be there; of a list that is
+// known to be empty there is none.
+func perhaps(elem *value.Type) *value.Type {
+	if elem == nothingType {
+		return nilType
+	}
+	return elem.AsOptional()
 }
 
 func typeOf(f value.Field) *value.Type {

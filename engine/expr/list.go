@@ -66,7 +66,7 @@ func typedLen(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 }
 
 func typedItem(_ []ast.Node, types []*value.Type) (*value.Type, string) {
-	return elemOf(types[0]).AsOptional(), ""
+	return perhaps(elemOf(types[0])), ""
 }
 
 func typedSort(args []ast.Node, types []*value.Type) (*value.Type, string) {
@@ -74,6 +74,9 @@ func typedSort(args []ast.Node, types []*value.Type) (*value.Type, string) {
 		if s, ok := args[1].(*ast.StringNode); ok && s.Value != "asc" && s.Value != "desc" {
 			return nil, fmt.Sprintf(`the order is "asc" or "desc", %q is given`, s.Value)
 		}
+	}
+	if elemOf(types[0]).MayBeNil() {
+		return nil, itemsMayBeMissing
 	}
 	if e := elemOf(types[0]); !types[0].IsAny() && !e.IsAny() && !isNumber(e) && !isText(e) && !isMoment(e) {
 		return nil, fmt.Sprintf("numbers, texts or times are wanted, %s is given; sortBy(list, .field) sorts by a field", types[0])
@@ -90,9 +93,13 @@ func typedConcat(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 }
 
 func typedFlatten(_ []ast.Node, types []*value.Type) (*value.Type, string) {
-	elem := elemOf(types[0])
+	elem, maybe := elemOf(types[0]), false
 	for elem.Kind == value.List {
+		maybe = maybe || elem.Optional // a list that is missing stays as nothing
 		elem = elemOf(elem)
+	}
+	if maybe {
+		elem = elem.AsOptional()
 	}
 	return value.ListOf(elem), ""
 }
@@ -135,9 +142,18 @@ func typedFromPairs(_ []ast.Node, _ []*value.Type) (*value.Type, string) {
 func typedGet(args []ast.Node, types []*value.Type) (*value.Type, string) {
 	t := types[0]
 	switch t.Kind {
-	case value.List, value.Map:
-		return elemOf(t).AsOptional(), ""
-	case value.Object:
+	case value.List:
+		if k := types[1]; !k.IsAny() && k.Kind != value.Integer {
+			return nil, fmt.Sprintf("the items of a list are counted by whole numbers from 0, %s is given", k)
+		}
+		return perhaps(elemOf(t)), ""
+	case value.Map, value.Object:
+		if k := types[1]; !k.IsAny() && !isText(k) {
+			return nil, fmt.Sprintf("the fields of an object are named by text, %s is given", k)
+		}
+		if t.Kind == value.Map {
+			return perhaps(elemOf(t)), ""
+		}
 		if name, ok := args[1].(*ast.StringNode); ok {
 			f, ok := t.Lookup(name.Value)
 			if !ok {

@@ -17,6 +17,9 @@ import (
 // evaluation. No author can write it: the checker knows no such name.
 const stateName = "$state"
 
+// startName is the name of the value that a reduce inside of a loop starts with.
+const startName = "$start"
+
 // lowering makes of checked nodes the ones that expr's machine shall run. They
 // differ in this:
 //
@@ -80,7 +83,11 @@ func (l *lowering) node(n ast.Node) ast.Node {
 	case *ast.ChainNode:
 		return l.mark(n, &ast.ChainNode{Node: l.node(n.Node)})
 	case *ast.MemberNode:
-		return l.mark(n, &ast.MemberNode{Node: l.node(n.Node), Property: l.node(n.Property), Optional: n.Optional})
+		base := l.node
+		if n.Optional {
+			base = l.guarded
+		}
+		return l.mark(n, &ast.MemberNode{Node: base(n.Node), Property: l.node(n.Property), Optional: n.Optional})
 	case *ast.SliceNode:
 		return l.call(n, "$slice", l.node(n.Node), l.orNil(n.From), l.orNil(n.To))
 	case *ast.CallNode:
@@ -103,6 +110,30 @@ func (l *lowering) node(n ast.Node) ast.Node {
 		return l.object(n)
 	}
 	return l.mark(n, &ast.NilNode{}) // unreachable: the checker refuses all other nodes
+}
+
+// guarded is node for what may be missing because it is met with ?., ?? or a
+// comparison with nil: an item that is not there is nil then, and no fault.
+func (l *lowering) guarded(n ast.Node) ast.Node {
+	m := itemOf(n)
+	if m == nil {
+		return l.node(n)
+	}
+	base := &ast.ChainNode{Node: l.guarded(m.Node)} // what is missing before it must not end the call
+	_, chained := n.(*ast.ChainNode)
+	maybe := &ast.BoolNode{Value: chained || m.Optional || holdsChain(m.Node)}
+	return l.call(m, "$item", l.mark(m.Node, base), l.node(m.Property), l.mark(m, maybe))
+}
+
+// holdsChain reports whether a part of the path n may be missing.
+func holdsChain(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.ChainNode:
+		return true
+	case *ast.MemberNode:
+		return n.Optional || holdsChain(n.Node)
+	}
+	return false
 }
 
 func (l *lowering) all(nodes []ast.Node) []ast.Node {
@@ -143,8 +174,12 @@ func (l *lowering) binary(n *ast.BinaryNode) ast.Node {
 		if t := l.types[n]; !isNumber(t) && !isMoment(t) {
 			return l.call(n, "$add", l.node(n.Left), l.node(n.Right))
 		}
+	case "*":
+		if t := l.types[n]; !isNumber(t) {
+			return l.call(n, "$times", l.node(n.Left), l.node(n.Right))
+		}
 	}
-	left, right := l.node(n.Left), l.node(n.Right)
+	left, right := l.operand(n, n.Left, n.Right), l.operand(n, n.Right, n.Left)
 	switch n.Operator {
 	case "==", "!=":
 		if l.large(n.Left) && l.large(n.Right) {
@@ -164,6 +199,15 @@ func (l *lowering) binary(n *ast.BinaryNode) ast.Node {
 		}
 	}
 	return l.mark(n, &ast.BinaryNode{Operator: n.Operator, Left: left, Right: right})
+}
+
+// operand is node for one side of an operator, which may meet what is missing.
+func (l *lowering) operand(of *ast.BinaryNode, n, other ast.Node) ast.Node {
+	_, withNil := other.(*ast.NilNode)
+	if of.Operator == "??" && n == of.Left || withNil && (of.Operator == "==" || of.Operator == "!=") {
+		return l.guarded(n)
+	}
+	return l.node(n)
 }
 
 // large reports whether n may be a list or an object, which an operator goes
@@ -208,15 +252,32 @@ func (l *lowering) builtin(n *ast.BuiltinNode) ast.Node {
 			body = l.call(predicate.Node, "$truth", body)
 		}
 		l.loops--
+		if n.Name == "findLastIndex" {
+			body = l.mark(predicate, &ast.ConditionalNode{Cond: body, Exp1: l.mark(predicate, &ast.PointerNode{Name: "index"}), Exp2: l.mark(predicate, &ast.NilNode{})})
+		}
 		counted := &ast.SequenceNode{Nodes: []ast.Node{l.call(n, "$count"), body}}
 		args = append(args, l.mark(n, &ast.PredicateNode{Node: l.mark(n, counted)}))
+	}
+	if n.Name == "reduce" && len(n.Arguments) > 2 && l.loops > 0 && !constantNode(n.Arguments[2]) {
+		// The machine would take # in the value to start with for an item of this
+		// list, and not of the one around.
+		start := l.node(n.Arguments[2])
+		args = append(args, l.mark(n, &ast.IdentifierNode{Value: startName}))
+		reduced := l.mark(n, &ast.BuiltinNode{Name: n.Name, Arguments: args})
+		return l.mark(n, &ast.VariableDeclaratorNode{Name: startName, Value: start, Expr: reduced})
 	}
 	if len(n.Arguments) > 2 {
 		args = append(args, l.node(n.Arguments[2]))
 	}
-	made := l.mark(n, &ast.BuiltinNode{Name: n.Name, Arguments: args})
-	if n.Name == "groupBy" {
-		return l.call(n, "$group", made)
+	// The machine's own search from the end leaves a value behind for each item
+	// it looks at, which then stands in the list around it.
+	switch n.Name {
+	case "groupBy":
+		return l.call(n, "$group", l.mark(n, &ast.BuiltinNode{Name: n.Name, Arguments: args}))
+	case "findLast":
+		return l.call(n, "$last", l.mark(n, &ast.BuiltinNode{Name: "filter", Arguments: args}))
+	case "findLastIndex":
+		return l.call(n, "$lastPresent", l.mark(n, &ast.BuiltinNode{Name: "map", Arguments: args}))
 	}
-	return made
+	return l.mark(n, &ast.BuiltinNode{Name: n.Name, Arguments: args})
 }

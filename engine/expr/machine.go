@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/expr-lang/expr/builtin"
@@ -73,6 +74,10 @@ func makeMachineFunctions() conf.FunctionsTable {
 	add("$list", needList)
 	add("$key", needKey)
 	add("$add", addOrJoin)
+	add("$times", times)
+	add("$item", itemOrNil)
+	add("$last", runLast)
+	add("$lastPresent", lastPresent)
 	add("$slice", slice)
 	add("$ask", askMethod)
 	add("$group", plainGroups)
@@ -278,6 +283,59 @@ func addOrJoin(st *state, args []any) (any, error) {
 		return nil, errTooLong
 	}
 	return a + b, st.spend((len(a) + len(b)) / textPerStep)
+}
+
+// itemOrNil is the item of a list, or what an object has under a key: nil where
+// there is none, and where what it is taken of is missing and may be.
+func itemOrNil(_ *state, args []any) (any, error) {
+	if args[0] == nil && args[2] == true {
+		return nil, nil //nolint:nilnil // nothing is there
+	}
+	list, err := listOf(args[0])
+	at, whole := args[1].(int)
+	if err != nil || !whole {
+		return runtime.Fetch(args[0], args[1]), nil
+	}
+	if at < 0 {
+		at += len(list)
+	}
+	if at < 0 || at >= len(list) {
+		return nil, nil //nolint:nilnil // as above
+	}
+	return list[at], nil
+}
+
+// lastPresent is the last item that is not nil, nil if there is none.
+func lastPresent(_ *state, args []any) (any, error) {
+	for _, item := range slices.Backward(args[0].([]any)) {
+		if item != nil {
+			return item, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing was found
+}
+
+// times is * where a duration may be taken so many times.
+func times(_ *state, args []any) (any, error) {
+	for i, a := range args {
+		if a == nil {
+			return nil, &argumentError{index: i}
+		}
+	}
+	span, ok := args[0].(time.Duration)
+	by := args[1]
+	if !ok {
+		span, ok = args[1].(time.Duration)
+		by = args[0]
+	}
+	if !ok || !isNumeric(by) {
+		return runtime.Multiply(args[0], args[1]), nil
+	}
+	long := float64(span) * toFloat(by)
+	if !(math.Abs(long) < 1<<63) { // nor what is no number
+		return nil, errors.New("this makes too long a duration")
+	}
+	return time.Duration(long), nil
 }
 
 // slice takes a part of a list, or of a text by its characters.

@@ -39,6 +39,9 @@ func (c *checker) member(n *ast.MemberNode) *value.Type {
 func (c *checker) base(n *ast.MemberNode, t *value.Type) (_ *value.Type, ok bool) {
 	switch {
 	case !t.MayBeNil():
+		if n.Optional && itemOf(n.Node) != nil {
+			c.chained = true // there may be fewer items
+		}
 		return t, true
 	case n.Optional:
 		c.chained = true
@@ -57,6 +60,22 @@ func (c *checker) base(n *ast.MemberNode, t *value.Type) (_ *value.Type, ok bool
 		return anyType, false
 	}
 	return t.AsPresent(), true
+}
+
+// itemOf returns n where it takes an item of something by its number, or by a
+// key that is only known at run time, nil where it does not.
+func itemOf(n ast.Node) *ast.MemberNode {
+	if chain, ok := n.(*ast.ChainNode); ok {
+		return itemOf(chain.Node)
+	}
+	m, ok := n.(*ast.MemberNode)
+	if !ok {
+		return nil
+	}
+	if _, named := m.Property.(*ast.StringNode); named {
+		return nil
+	}
+	return m
 }
 
 func (c *checker) below(n *ast.MemberNode, base *value.Type) *value.Type {
@@ -106,7 +125,7 @@ func (c *checker) entry(n *ast.MemberNode, m *value.Type) *value.Type {
 			c.reportAt(n.Property, codeOperator, "", "the keys of a map are text, %s is given", t)
 		}
 	}
-	return elemOf(m).AsOptional()
+	return perhaps(elemOf(m))
 }
 
 // field types object.name.

@@ -52,12 +52,13 @@ func typedRound(args []ast.Node, _ []*value.Type) (*value.Type, string) {
 }
 
 func typedExtreme(_ []ast.Node, types []*value.Type) (*value.Type, string) {
-	t := nothingType
+	t, known, lists := nothingType, true, 0
 	for _, a := range types {
-		empty := a.Kind == value.List
-		if empty {
+		if a.Kind == value.List {
 			a = elemOf(a)
+			lists++
 		}
+		known = known && (!a.IsAny() || a == nothingType)
 		if a.MayBeNil() {
 			return nil, itemsMayBeMissing
 		}
@@ -65,14 +66,20 @@ func typedExtreme(_ []ast.Node, types []*value.Type) (*value.Type, string) {
 			return nil, fmt.Sprintf("numbers, texts or times are wanted, %s is given", a)
 		}
 		t = join(t, a)
-		if empty && len(types) == 1 {
-			t = t.AsOptional()
-		}
+	}
+	switch {
+	case known && t.IsAny() && t != nothingType:
+		return nil, "only numbers, only texts or only times can be compared"
+	case lists == len(types):
+		return perhaps(t), "" // all of them may be empty
 	}
 	return t, ""
 }
 
 func typedNumbers(_ []ast.Node, types []*value.Type) (*value.Type, string) {
+	if elemOf(types[0]).MayBeNil() {
+		return nil, itemsMayBeMissing
+	}
 	if e := elemOf(types[0]); !types[0].IsAny() && !e.IsAny() && !isNumber(e) {
 		return nil, fmt.Sprintf("a list of numbers is wanted, %s is given", types[0])
 	}

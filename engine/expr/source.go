@@ -123,6 +123,10 @@ func (s *source) span(n ast.Node) span {
 	switch n := n.(type) {
 	case *ast.ConditionalNode, *ast.PairNode:
 		own = span{} // expr notes the place of another token
+	case *ast.PointerNode:
+		if strings.HasPrefix(s.text[own.from:], "#"+n.Name) {
+			own.to = own.from + 1 + len(n.Name) // expr notes the place of the # alone
+		}
 	case *ast.VariableDeclaratorNode:
 		own.from = max(0, strings.LastIndex(s.text[:own.from], "let"))
 	case *ast.CallNode:

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/expr-lang/expr/ast"
+
 	"patchbay/engine/value"
 )
 
@@ -34,8 +36,8 @@ func textFunctions() []function {
 		{name: "replace", params: []param{s, textParam("old"), textParam("new"), wholeParam("times").orNot()}, result: "string", help: "puts new in place of old, everywhere or so many times", example: `replace("a-b", "-", "+") → "a+b"`, run: runReplace},
 		{name: "repeat", params: []param{s, wholeParam("times")}, result: "string", help: "writes the text so many times", example: `repeat("ab", 2) → "abab"`, run: runRepeat},
 		{name: "split", params: []param{s, sep, wholeParam("most").orNot()}, result: "list of string", help: "cuts the text at each separator", example: `split("a,b", ",") → ["a", "b"]`, run: runSplit},
-		{name: "string", params: []param{anyParam("value")}, result: "string", help: "makes text of a value", example: `string(12.5) → "12.5"`, deep: true, run: runString},
-		{name: "bytes", params: []param{anyParam("value")}, result: "integer", help: "is how many bytes a text or a file has", example: `bytes("né") → 3`, run: runBytes},
+		{name: "string", params: []param{anyParam("value")}, result: "string", help: "makes text of a value", example: `string(12.5) → "12.5"`, deep: true, typed: typedString, run: runString},
+		{name: "bytes", params: []param{anyParam("value")}, result: "integer", help: "is how many bytes a text or a file has", example: `bytes("né") → 3`, typed: typedBytes, run: runBytes},
 		{name: "html", params: []param{s}, result: "string", help: "makes text safe inside HTML", example: `html("a < b") → "a &lt; b"`, run: onText(html.EscapeString)},
 		{name: "mrkdwn", params: []param{s}, result: "string", help: "makes text safe inside a Slack message", example: `mrkdwn("<!channel>") → "&lt;!channel&gt;"`, run: onText(escapeSlack)},
 		{name: "urlencode", params: []param{s}, result: "string", help: "makes text safe inside an address", example: `urlencode("a b&c") → "a%20b%26c"`, run: onText(encodeURL)},
@@ -45,6 +47,20 @@ func textFunctions() []function {
 		{name: "fromBase64", params: []param{s}, result: "string", help: "reads base64", example: `fromBase64("aGk=") → "hi"`, run: runFromBase64},
 		{name: "money", params: []param{numParam("amount"), textParam("currency")}, result: "string", help: "writes an amount with its currency", example: `money(1234.5, "EUR") → "€1,234.50"`, run: runMoney},
 	}
+}
+
+func typedString(_ []ast.Node, types []*value.Type) (*value.Type, string) {
+	if types[0].Kind == value.FileKind {
+		return nil, "a file cannot become text"
+	}
+	return textType, ""
+}
+
+func typedBytes(_ []ast.Node, types []*value.Type) (*value.Type, string) {
+	if t := types[0]; !t.IsAny() && !isText(t) && t.Kind != value.FileKind {
+		return nil, fmt.Sprintf("a text or a file is wanted, %s is given", t)
+	}
+	return wholeType, ""
 }
 
 func onText(do func(string) string) func(*state, []any) (any, error) {
