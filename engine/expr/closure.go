@@ -157,13 +157,16 @@ const (
 func (c *checker) reduce(n *ast.BuiltinNode, item *value.Type, body ast.Node) *value.Type {
 	acc := item
 	if len(n.Arguments) > 2 {
-		acc = c.check(n.Arguments[2])
+		if acc = c.check(n.Arguments[2]); acc.Kind == value.Nil {
+			acc = anyType // what it becomes says the first turn alone
+		}
 	}
 	told := len(c.problems)
 	for turn := 1; ; turn++ {
 		t, _ := c.inLoop(loop{item: item, acc: acc}, func() { c.check(body) }, body)
 		made := join(acc, t)
-		if acc.IsAny() && acc != nothingType || sameType(made, acc) {
+		wrong := t.IsAny() && len(c.problems) > told
+		if wrong || acc.IsAny() && acc != nothingType || sameType(made, acc) {
 			return made
 		}
 		if c.again++; turn == turnsOfReduce || c.again > turnsOfAll {

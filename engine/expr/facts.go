@@ -2,17 +2,18 @@ package expr
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
 // facts is what is known at one place of an expression or a flow. The keys are
 // paths as [checker.key] writes them. facts are never changed, only made anew.
 type facts struct {
-	present map[string]bool   // paths that hold a value, not nil
-	equal   map[string]string // paths that equal a literal text
+	present map[string]bool     // paths that hold a value, not nil
+	among   map[string][]string // paths that equal one of these texts
 }
 
-func (f facts) empty() bool { return len(f.present) == 0 && len(f.equal) == 0 }
+func (f facts) empty() bool { return len(f.present) == 0 && len(f.among) == 0 }
 
 // and returns what is known if both are.
 func (f facts) and(g facts) facts {
@@ -22,29 +23,34 @@ func (f facts) and(g facts) facts {
 	if f.empty() {
 		return g
 	}
-	n := facts{present: maps.Clone(f.present), equal: maps.Clone(f.equal)}
+	n := facts{present: maps.Clone(f.present), among: maps.Clone(f.among)}
 	if n.present == nil {
 		n.present = map[string]bool{}
 	}
-	if n.equal == nil {
-		n.equal = map[string]string{}
+	if n.among == nil {
+		n.among = map[string][]string{}
 	}
 	maps.Copy(n.present, g.present)
-	maps.Copy(n.equal, g.equal)
+	for k, texts := range g.among {
+		if before, ok := f.among[k]; ok {
+			texts = slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return !slices.Contains(before, s) })
+		}
+		n.among[k] = texts
+	}
 	return n
 }
 
 // or returns what is known if one of them is, and nobody knows which.
 func (f facts) or(g facts) facts {
-	n := facts{present: map[string]bool{}, equal: map[string]string{}}
+	n := facts{present: map[string]bool{}, among: map[string][]string{}}
 	for k := range f.present {
 		if g.present[k] {
 			n.present[k] = true
 		}
 	}
-	for k, v := range f.equal {
-		if w, ok := g.equal[k]; ok && v == w {
-			n.equal[k] = v
+	for k, texts := range f.among {
+		if others, ok := g.among[k]; ok {
+			n.among[k] = slices.Concat(texts, others)
 		}
 	}
 	return n
@@ -60,9 +66,9 @@ func (f facts) without(name string) facts {
 		rest, ok := strings.CutPrefix(key, name)
 		return ok && (rest == "" || strings.ContainsAny(rest[:1], ".[)"))
 	}
-	n := facts{present: maps.Clone(f.present), equal: maps.Clone(f.equal)}
+	n := facts{present: maps.Clone(f.present), among: maps.Clone(f.among)}
 	maps.DeleteFunc(n.present, func(k string, _ bool) bool { return speaks(k) })
-	maps.DeleteFunc(n.equal, func(k, _ string) bool { return speaks(k) })
+	maps.DeleteFunc(n.among, func(k string, _ []string) bool { return speaks(k) })
 	return n
 }
 

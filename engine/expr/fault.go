@@ -23,7 +23,7 @@ func (e *EvalError) Error() string { return e.Message }
 
 // absent says that what the author wrote as shown holds nothing.
 func absent(shown string) string {
-	if strings.HasPrefix(shown, ".") || strings.HasPrefix(shown, "#") {
+	if strings.HasPrefix(shown, ".") || strings.HasPrefix(shown, "#") && !strings.HasPrefix(shown, "#acc") {
 		return shown + " is missing in an item"
 	}
 	return shown + " is missing"

@@ -108,6 +108,36 @@ func elemOf(t *value.Type) *value.Type {
 	return t.Elem
 }
 
+// Shared returns the type of what values of both types have for certain: of
+// objects the fields that both have. What is not known shares whatever the other
+// has. A nil type has everything.
+func Shared(a, b *value.Type) *value.Type {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || a == b:
+		return a
+	case a.IsAny() || b.IsAny():
+		return anyType
+	}
+	out := &value.Type{Kind: value.Object, Name: "what all triggers share"}
+	for _, f := range a.Fields {
+		other, ok := b.Lookup(f.Name)
+		switch {
+		case !ok:
+		case f.Type.IsAny() || other.Type.IsAny():
+			f.Type = anyType
+			out.Fields = append(out.Fields, f)
+		case value.Mismatch(f.Type, other.Type) == "":
+			f.Type = other.Type
+			out.Fields = append(out.Fields, f)
+		case value.Mismatch(other.Type, f.Type) == "":
+			out.Fields = append(out.Fields, f)
+		}
+	}
+	return out
+}
+
 // sameType reports whether two types let the same values through.
 func sameType(a, b *value.Type) bool {
 	return a == b || a != nothingType && b != nothingType && a.Optional == b.Optional && a.String() == b.String() &&

@@ -132,10 +132,11 @@ func (c *checker) entry(n *ast.MemberNode, m *value.Type) *value.Type {
 func (c *checker) field(n *ast.MemberNode, object *value.Type) *value.Type {
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {
-		if t := c.value(n.Property); !t.IsAny() && !isText(t) {
+		t := c.value(n.Property)
+		if !t.IsAny() && !isText(t) {
 			c.reportAt(n.Property, codeOperator, "", "the fields of an object are named by text, %s is given", t)
 		}
-		return anyType // which field is only known at run time
+		return someField(object, t)
 	}
 	if f, ok := object.Lookup(name.Value); ok {
 		if f.Type == nil {
@@ -145,6 +146,25 @@ func (c *checker) field(n *ast.MemberNode, object *value.Type) *value.Type {
 	}
 	c.unknownField(n.Node, name, object)
 	return anyType
+}
+
+// someField returns the type of the field of an object whose name, a text of type
+// key, is only known at run time. If it is a word of an enum and each word is a
+// field, there is one for certain.
+func someField(object, key *value.Type) *value.Type {
+	t := nothingType
+	for _, f := range object.Fields {
+		t = join(t, typeOf(f))
+	}
+	all := key.Kind == value.Enum
+	for _, word := range key.Values {
+		_, ok := object.Lookup(word)
+		all = all && ok
+	}
+	if all {
+		return t
+	}
+	return perhaps(t)
 }
 
 // unknownField tells that object, the type of base, has no field of that name.

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -64,7 +65,9 @@ func (c *checker) factsOfBinary(n *ast.BinaryNode, holds bool) facts {
 	known := c.factsOfFallback(n, holds)
 	switch n.Operator {
 	case "==", "!=":
-		known = known.and(c.factsOfEquality(n, (n.Operator == "==") == holds))
+		equal := (n.Operator == "==") == holds
+		known = known.and(c.factsOfEquality(n, equal)).and(c.factsOfLength(n, holds))
+		known = known.and(c.factsOfWords(n.Left, []ast.Node{n.Right}, equal)).and(c.factsOfWords(n.Right, []ast.Node{n.Left}, equal))
 	case "contains", "startsWith", "endsWith", "matches":
 		if holds {
 			known = known.and(presence(c.keys(n.Left)...))
@@ -72,6 +75,9 @@ func (c *checker) factsOfBinary(n *ast.BinaryNode, holds bool) facts {
 	case "in":
 		if list := c.types[n.Right]; holds && list != nil && list.Kind == value.List && neverNil(elemOf(list)) {
 			known = known.and(presence(c.keys(n.Left)...))
+		}
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			known = known.and(c.factsOfWords(n.Left, list.Nodes, holds))
 		}
 	case ">", "<", ">=", "<=":
 		known = known.and(c.factsOfLength(n, holds))
@@ -99,21 +105,44 @@ func (c *checker) factsOfEquality(n *ast.BinaryNode, equal bool) facts {
 	if t := c.types[n.Left]; t != nil && neverNil(t) {
 		known = known.and(presence(c.keys(n.Right)...))
 	}
-	if s, ok := n.Right.(*ast.StringNode); ok && c.key(n.Left) != "" {
-		known = known.and(facts{equal: map[string]string{c.key(n.Left): s.Value}})
-	}
-	if s, ok := n.Left.(*ast.StringNode); ok && c.key(n.Right) != "" {
-		known = known.and(facts{equal: map[string]string{c.key(n.Right): s.Value}})
-	}
 	return known
+}
+
+// factsOfWords knows which texts n can be if it is one of the literals given, or
+// none of them.
+func (c *checker) factsOfWords(n ast.Node, literals []ast.Node, is bool) facts {
+	key, t := c.key(n), c.types[n]
+	var words []string
+	for _, l := range literals {
+		s, ok := l.(*ast.StringNode)
+		if !ok {
+			return facts{}
+		}
+		words = append(words, s.Value)
+	}
+	switch {
+	case key == "":
+		return facts{}
+	case is:
+		return facts{among: map[string][]string{key: words}}
+	case t == nil || t.Kind != value.Enum || t.Optional:
+		return facts{}
+	}
+	rest := slices.DeleteFunc(slices.Clone(t.Values), func(v string) bool { return slices.Contains(words, v) })
+	return facts{among: map[string][]string{key: rest}}
 }
 
 func neverNil(t *value.Type) bool { return !t.MayBeNil() && !t.IsAny() }
 
 // factsOfLength knows that a list with a length above 0 has a first item.
 func (c *checker) factsOfLength(n *ast.BinaryNode, holds bool) facts {
-	call, ok := n.Left.(*ast.BuiltinNode)
-	least, whole := n.Right.(*ast.IntegerNode)
+	operator, left, right := n.Operator, n.Left, n.Right
+	if _, turned := left.(*ast.IntegerNode); turned {
+		turn := map[string]string{">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+		operator, left, right = turn[operator], right, left
+	}
+	call, ok := left.(*ast.BuiltinNode)
+	least, whole := right.(*ast.IntegerNode)
 	if !ok || !whole || call.Name != "len" || len(call.Arguments) != 1 {
 		return facts{}
 	}
@@ -124,8 +153,9 @@ func (c *checker) factsOfLength(n *ast.BinaryNode, holds bool) facts {
 	some := map[string]bool{
 		">": holds && least.Value >= 0, ">=": holds && least.Value >= 1,
 		"<": !holds && least.Value >= 1, "<=": !holds && least.Value >= 0,
-	}[n.Operator]
-	if of := c.key(list); some && of != "" {
+		"==": holds && least.Value >= 1 || !holds && least.Value == 0, "!=": !holds && least.Value >= 1 || holds && least.Value == 0,
+	}[operator]
+	if of := c.key(list); some && of != "" && !elemOf(c.types[list]).MayBeNil() {
 		return presence("first("+of+")", "last("+of+")")
 	}
 	return facts{}

@@ -66,7 +66,8 @@ func (s *Scope) Missing(path, reason string) *Scope {
 
 // Case returns the scope in which f takes the place of the name it bears
 // wherever the text at path is known to equal literal, be it through Assume or
-// inside an expression: `trigger.id == "a" and event.amount > 5`.
+// inside an expression: `trigger.id == "a" and event.amount > 5`. Where it may
+// equal several, the name has what their fields share.
 func (s *Scope) Case(path, literal string, f value.Field) *Scope {
 	n := *s
 	n.cases = append(slices.Clip(s.cases), choice{path, literal, f})
@@ -99,15 +100,32 @@ func (s *Scope) Names() []string {
 
 // lookup returns the field of that name, given what is known.
 func (s *Scope) lookup(name string, known facts) (value.Field, bool) {
-	for _, c := range s.cases {
-		if literal, ok := known.equal[c.path]; ok && literal == c.literal && c.field.Name == name {
-			return c.field, true
+	i := slices.IndexFunc(s.fields, func(f value.Field) bool { return f.Name == name })
+	at := slices.IndexFunc(s.cases, func(c choice) bool { return c.field.Name == name && len(known.among[c.path]) > 0 })
+	switch {
+	case at >= 0:
+		return value.Field{Name: name, Type: s.among(name, s.cases[at].path, known)}, true
+	case i < 0:
+		return value.Field{}, false
+	}
+	return s.fields[i], true
+}
+
+// among returns the type that a name has where the text at path is one of those
+// that are known: in a case nothing is said of, what it has anyway.
+func (s *Scope) among(name, path string, known facts) *value.Type {
+	var t *value.Type
+	for _, literal := range known.among[path] {
+		own := slices.IndexFunc(s.cases, func(c choice) bool { return c.path == path && c.literal == literal && c.field.Name == name })
+		if own >= 0 {
+			t = Shared(t, typeOf(s.cases[own].field))
+			continue
+		}
+		for _, f := range s.fields {
+			if f.Name == name {
+				t = Shared(t, typeOf(f))
+			}
 		}
 	}
-	for _, f := range s.fields {
-		if f.Name == name {
-			return f, true
-		}
-	}
-	return value.Field{}, false
+	return t
 }

@@ -89,12 +89,8 @@ func (c *flowCheck) connectionScope() *value.Type {
 // all of one after `trigger.id == "…"`.
 func (c *flowCheck) eventScope(scope *expr.Scope) *expr.Scope {
 	var shared *value.Type
-	for i, t := range c.made.Triggers {
-		if i == 0 {
-			shared = t.Type
-		} else {
-			shared = common(shared, t.Type)
-		}
+	for _, t := range c.made.Triggers {
+		shared = expr.Shared(shared, t.Type)
 	}
 	switch {
 	case shared == nil && c.failed:
@@ -109,30 +105,6 @@ func (c *flowCheck) eventScope(scope *expr.Scope) *expr.Scope {
 		}
 	}
 	return scope
-}
-
-// common returns the fields two event types share with one type. An event of
-// which nothing is known shares whatever the other has.
-func common(a, b *value.Type) *value.Type {
-	if a.IsAny() || b.IsAny() {
-		return value.Of(value.Any)
-	}
-	out := &value.Type{Kind: value.Object, Name: "what all triggers share"}
-	for _, f := range a.Fields {
-		other, ok := b.Lookup(f.Name)
-		switch {
-		case !ok:
-		case f.Type.IsAny() || other.Type.IsAny():
-			f.Type = value.Of(value.Any)
-			out.Fields = append(out.Fields, f)
-		case value.Mismatch(f.Type, other.Type) == "":
-			f.Type = other.Type
-			out.Fields = append(out.Fields, f)
-		case value.Mismatch(other.Type, f.Type) == "":
-			out.Fields = append(out.Fields, f)
-		}
-	}
-	return out
 }
 
 func (c *flowCheck) vars(scope *expr.Scope) *expr.Scope {
