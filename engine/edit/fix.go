@@ -136,7 +136,8 @@ func (x *fixer) settle(now state, found diag.List) state {
 }
 
 // try makes the fixes of found, and then those of what comes to light. It
-// reports whether that leaves nothing behind that was not there before.
+// reports whether that leaves nothing behind that was not there before. Where
+// errors go, warnings may come: some can be seen only in a file without errors.
 func (x *fixer) try(before state, found diag.List) (state, bool) {
 	now, made := x.apply(before, found)
 	if len(made) == 0 {
@@ -144,10 +145,14 @@ func (x *fixer) try(before state, found diag.List) (state, bool) {
 	}
 	limit := len(before.set.Findings) - len(made)
 	errs := len(before.set.Findings.Errors()) - len(made.Errors())
+	repairs := len(made.Errors()) > 0
 	for range rounds {
 		fresh := missing(before.set.Findings, now.set.Findings)
+		if repairs {
+			fresh = fresh.Errors()
+		}
 		if len(fresh) == 0 {
-			return now, len(now.set.Findings) <= limit && len(now.set.Findings.Errors()) <= errs
+			return now, (repairs || len(now.set.Findings) <= limit) && len(now.set.Findings.Errors()) <= errs
 		}
 		further := x.fixable(fresh)
 		if len(further) < len(fresh) {

@@ -291,10 +291,10 @@ func itemOrNil(_ *state, args []any) (any, error) {
 	if args[0] == nil && args[2] == true {
 		return nil, nil //nolint:nilnil // nothing is there
 	}
-	list, err := listOf(args[0])
+	list, notList := listOf(args[0])
 	at, whole := args[1].(int)
-	if err != nil || !whole {
-		return runtime.Fetch(args[0], args[1]), nil
+	if notList != nil || !whole {
+		return runtime.Fetch(args[0], args[1]), nil //nolint:nilerr // what is no list may have a field
 	}
 	if at < 0 {
 		at += len(list)

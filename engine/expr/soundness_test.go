@@ -95,7 +95,7 @@ func untrue(v any, t *value.Type) string {
 	switch {
 	case t.IsAny():
 		return ""
-	case v == nil && (t.MayBeNil()):
+	case v == nil && t.MayBeNil():
 		return ""
 	}
 	not := "it is " + kindWord(v) + ", not " + t.String()
@@ -222,7 +222,7 @@ func makerScope() *Scope {
 	)
 }
 
-var kinds = []string{"bool", "int", "num", "text", "ints", "texts", "object", "objects", "map", "time", "span", "enum"} //nolint:gochecknoglobals // never written
+var kinds = []string{"bool", "int", "num", "text", "ints", "texts", "object", "objects", "map", "time", "span", "enum"}
 
 // maker writes expressions by chance. It aims at the kind that is wanted and
 // does not care whether it hits: the checker says.
@@ -301,12 +301,11 @@ func (g *maker) predicate(kind string) string {
 
 func (g *maker) list() string { return g.of(g.one("ints", "texts", "objects")) }
 
-//nolint:funlen // one line for each way
 func (g *maker) made(kind string) string {
 	of, p, list := g.of, g.predicate, g.list
 	switch kind {
 	case "bool":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s %s %s)", of("bool"), g.one("and", "or"), of("bool")) },
 			func() string { return fmt.Sprintf("(not %s)", of("bool")) },
 			func() string { return fmt.Sprintf("(%s %s %s)", of("int"), g.one("<", ">=", "==", "!="), of("num")) },
@@ -326,7 +325,7 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf(`hasPrefix(%s, "a")`, of("text")) },
 		)
 	case "int":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s %s %s)", of("int"), g.one("+", "-", "*", "%"), of("int")) },
 			func() string { return fmt.Sprintf("len(%s)", g.any()) },
 			func() string { return fmt.Sprintf("count(%s, %s)", list(), p("bool")) },
@@ -357,7 +356,7 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf("bytes(%s)", of("text")) },
 		)
 	case "num":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s %s %s)", of("num"), g.one("+", "-", "*", "/", "**"), of("num")) },
 			func() string { return fmt.Sprintf("%s(%s)", g.one("mean", "median", "sum", "max", "min"), of("ints")) },
 			func() string { return fmt.Sprintf("round(%s, 1)", of("num")) },
@@ -366,7 +365,7 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf("reduce(%s, #acc + %s, %s)", of("ints"), p("num"), of("int")) },
 		)
 	case "text":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s + %s)", of("text"), of("text")) },
 			func() string {
 				return fmt.Sprintf("%s(%s)", g.one("upper", "lower", "trim", "html", "urlencode", "base64", "sha256"), of("text"))
@@ -389,14 +388,14 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf("csv(%s)", of("objects")) },
 		)
 	case "enum":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s).st", of("object")) },
 			func() string { return fmt.Sprintf("first(map(%s, .st))", of("objects")) },
 			func() string { return fmt.Sprintf("default(%s, %s)", of("enum"), of("enum")) },
 			func() string { return fmt.Sprintf("find([%s, %s], %s)", of("enum"), of("enum"), p("bool")) },
 		)
 	case "ints":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("map(%s, %s)", list(), p("int")) },
 			func() string { return fmt.Sprintf("filter(%s, %s)", of("ints"), p("bool")) },
 			func() string { return fmt.Sprintf("filter(%s, # != nil)", of("ints")) },
@@ -416,7 +415,7 @@ func (g *maker) made(kind string) string {
 			},
 		)
 	case "texts":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("map(%s, %s)", list(), p("text")) },
 			func() string { return fmt.Sprintf("filter(%s, %s)", of("texts"), p("bool")) },
 			func() string { return fmt.Sprintf("filter(%s, # != nil)", of("texts")) },
@@ -429,7 +428,7 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf("(%s).tags", of("object")) },
 		)
 	case "object":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf(`{"id": %s, "n": %s, "a": %s}`, of("text"), of("int"), g.any()) },
 			func() string { return fmt.Sprintf("%s(%s)", g.one("first", "last"), of("objects")) },
 			func() string { return fmt.Sprintf("find(%s, %s)", of("objects"), p("bool")) },
@@ -437,7 +436,7 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf(`get(mo, %s)`, of("text")) },
 		)
 	case "objects":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("filter(%s, %s)", of("objects"), p("bool")) },
 			func() string { return fmt.Sprintf("map(%s, %s)", list(), p("object")) },
 			func() string {
@@ -453,14 +452,14 @@ func (g *maker) made(kind string) string {
 			func() string { return fmt.Sprintf("flatten(values(groupBy(%s, %s)))", of("objects"), p("text")) },
 		)
 	case "map":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("groupBy(%s, %s)", list(), p("text")) },
 			func() string { return fmt.Sprintf("{(%s): %s}", of("text"), g.any()) },
 			func() string { return fmt.Sprintf("fromPairs(toPairs(%s))", of("map")) },
 			func() string { return fmt.Sprintf("get(%s, %s)", of("map"), of("text")) },
 		)
 	case "time":
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s %s %s)", of("time"), g.one("+", "-"), of("span")) },
 			func() string { return fmt.Sprintf("date(%s)", g.one("d", "day", "now()", `"2026-03-14"`)) },
 			func() string {
@@ -468,7 +467,7 @@ func (g *maker) made(kind string) string {
 			},
 		)
 	default:
-		return g.one2(
+		return g.oneMade(
 			func() string { return fmt.Sprintf("(%s - %s)", of("time"), of("time")) },
 			func() string { return fmt.Sprintf("(%s * %s)", of("span"), of("num")) },
 			func() string { return fmt.Sprintf("(%s + %s)", of("span"), of("span")) },
@@ -476,5 +475,5 @@ func (g *maker) made(kind string) string {
 	}
 }
 
-// one2 writes one of them.
-func (g *maker) one2(of ...func() string) string { return of[g.r.IntN(len(of))]() }
+// oneMade writes one of them.
+func (g *maker) oneMade(of ...func() string) string { return of[g.r.IntN(len(of))]() }
