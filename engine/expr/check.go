@@ -357,8 +357,8 @@ func (c *checker) unknownName(n *ast.IdentifierNode) {
 		names = append(names, l.name)
 	}
 	part := c.src.at(n.Location())
-	if slices.Contains([]string{"null", "none", "None", "NULL", "undefined"}, n.Value) {
-		c.report(part, codeName, "nothing is written nil", "nil", "%q is not known here", n.Value)
+	if m, ok := meantName(n.Value); ok && len(names) > 0 && (m.fix != "event" || slices.Contains(names, "event")) {
+		c.report(part, codeName, m.hint, m.fix, "%q is not known here", n.Value)
 		return
 	}
 	if isFunction(n.Value) {

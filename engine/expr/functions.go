@@ -193,8 +193,13 @@ func (c *checker) unknownFunction(n ast.Node, name string) {
 	}
 	slices.Sort(names)
 	fix, hint := diag.Nearest(name, names), ""
-	if fix != "" {
+	switch m, ok := meantFunction(name); {
+	case ok:
+		fix, hint = m.fix, m.hint
+	case fix != "":
 		hint = signatureOf(fix)
+	default:
+		hint = "`patchbay functions` lists them all"
 	}
 	c.report(part, codeFunction, hint, fix, "there is no function %q", name)
 	c.offer(names)

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,9 @@ func (c *checker) item(n *ast.MemberNode, list *value.Type) *value.Type {
 	shown := c.src.show(n.Node)
 	if name, ok := n.Property.(*ast.StringNode); ok {
 		hint := fmt.Sprintf("first(%s)?.%s takes the first item, map(%s, .%s) takes all", shown, name.Value, shown, name.Value)
+		if _, err := strconv.Atoi(name.Value); err == nil {
+			hint = fmt.Sprintf("%s[%s], without quotes", shown, name.Value)
+		}
 		c.report(c.src.at(name.Location()), codeField, hint, "", "%s is a list, and a list has no field %q", shown, name.Value)
 		return anyType
 	}
@@ -148,6 +152,12 @@ func (c *checker) unknownField(base ast.Node, name *ast.StringNode, object *valu
 	hint := "fields: " + diag.Names(name.Value, names)
 	if len(names) == 0 {
 		hint = "it has no fields"
+		if path, whole := c.path(base); whole && path == "inputs" {
+			hint = "the flow declares none, as in:  inputs: { " + name.Value + ": { type: string } }"
+		}
+	}
+	if path, _ := c.path(base); fix == "" && strings.HasPrefix(path, "steps.") && slices.Contains([]string{"output", "outputs", "result", "data", "body"}, name.Value) {
+		hint += fmt.Sprintf("\nthe output of the step is %s itself", path)
 	}
 	c.report(part, codeField, hint, fix, "%q is not a field of %s", name.Value, of)
 	c.offer(names)

@@ -50,6 +50,13 @@ func typedFormat(args []ast.Node, _ []*value.Type) (*value.Type, string) {
 			}
 		}
 	}
+	if len(args) > 2 {
+		if s, ok := args[2].(*ast.StringNode); ok {
+			if _, err := zoneOf([]any{nil, nil, s.Value}); err != nil {
+				return nil, err.Error()
+			}
+		}
+	}
 	return textType, ""
 }
 

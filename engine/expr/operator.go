@@ -38,7 +38,9 @@ func (c *checker) binary(n *ast.BinaryNode) *value.Type {
 		}
 		return join(left.AsPresent(), right)
 	case "==", "!=":
-		c.equality(n, n.Left, c.check(n.Left), n.Right, c.check(n.Right))
+		left, right := c.check(n.Left), c.check(n.Right)
+		c.equality(n, n.Left, left, n.Right, right)
+		c.bareText(n, left, right)
 		return boolType
 	case "in":
 		return c.in(n)

@@ -32,6 +32,7 @@ const (
 const (
 	errorTooComplex  = "the expression is too complex"
 	wordEndTooEarly  = "the expression ends too early"
+	wordNoNumber     = "this is no number, or one that is too large"
 	hintCompare      = `two values are compared with ==`
 	hintAndOr        = "conditions are joined with and, or, not"
 	hintParentheses  = "put parentheses around the part with ??: (a ?? b) + c"
@@ -77,8 +78,13 @@ func syntaxProblem(s *source, err error) *Problem {
 			p.Hint = fmt.Sprintf("%q is opened and not closed", open)
 		}
 	}
+	s.reread(p)
 	if p.From == p.To && p.From > 0 && p.To == len(s.text) {
 		p.From--
+	}
+	before := strings.TrimRight(s.text[:p.From], " ")
+	if number := strings.LastIndexAny(before, " +-*/%(,<>=[") + 1; p.Message == wordNoNumber && number < p.From {
+		p.From, p.To = number, max(len(before), number+1)
 	}
 	return p
 }
@@ -123,7 +129,7 @@ func syntaxWords(found string) (message, hint string) {
 		return `a backslash in a text starts an escape such as \n, \" or \\`, "without escapes: `text in backquotes`"
 	case strings.Contains(found, "integer"), strings.Contains(found, "number"), strings.Contains(found, "float"),
 		strings.Contains(found, "literal"):
-		return "this is not a number", ""
+		return wordNoNumber, ""
 	case strings.Contains(found, "maximum allowed nodes"):
 		return errorTooComplex, ""
 	}

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -75,10 +76,29 @@ func scanExpression(text string, from int) (Part, *Problem) {
 			}
 		}
 	}
-	return expression(text, from, len(text), len(text)), &Problem{
+	return unclosed(text, from)
+}
+
+// begun matches the beginning of an expression that does not end, as far as it
+// is a name or a call; a brace behind it is half of its end.
+var begun = regexp.MustCompile(`^\$\{\{[ \t]*[A-Za-z_][\w.?\[\]]*(\([^(){}$]*\))?( *\})?`)
+
+// unclosed ends an expression that has no end before the next one, so that that
+// one is read too. Where it begins with a name it is most likely that alone.
+func unclosed(text string, from int) (Part, *Problem) {
+	start, end := from+len("${{"), len(text)
+	if i := strings.Index(text[start:], "${{"); i >= 0 {
+		end = start + i
+	}
+	p := &Problem{
 		From: from, To: start, Code: codeUnclosed,
 		Message: `"${{" is opened and not closed`, Hint: `"}}" ends an expression; "$${{" writes the characters themselves`,
 	}
+	if name := begun.FindString(text[from:end]); name != "" {
+		p.To = from + len(name)
+		p.Fix = strings.TrimRight(strings.TrimSuffix(name, "}"), " ") + " }}"
+	}
+	return expression(text, from, end, end), p
 }
 
 // openQuote ends an expression with a quote that is not closed at the next }},
@@ -90,7 +110,7 @@ func openQuote(text string, from, quote int) (Part, *Problem) {
 	}
 	return expression(text, from, end, after), &Problem{
 		From: quote, To: quote + 1, Code: codeUnclosed,
-		Message: "a quote is opened and not closed",
+		Message: "a quote is opened and not closed", Hint: "a text in an expression ends with the quote it begins with",
 	}
 }
 

@@ -11,10 +11,12 @@ func TestScan(t *testing.T) {
 	expression := func(from, to, inner int, src string) Part {
 		return Part{From: from, To: to, Inner: inner, Expr: src, IsExpr: true}
 	}
-	unclosed := []Problem{{
-		From: 0, To: 3, Code: "F101", Message: `"${{" is opened and not closed`,
-		Hint: `"}}" ends an expression; "$${{" writes the characters themselves`,
-	}}
+	unclosed := func(to int, fix string) []Problem {
+		return []Problem{{
+			From: 0, To: to, Code: "F101", Message: `"${{" is opened and not closed`,
+			Hint: `"}}" ends an expression; "$${{" writes the characters themselves`, Fix: fix,
+		}}
+	}
 	for _, test := range []struct {
 		text     string
 		want     []Part
@@ -33,12 +35,14 @@ func TestScan(t *testing.T) {
 		{"$${{ a }}", []Part{literal(0, 9, "${{ a }}")}, nil},
 		{"$$${{ a }}", []Part{literal(0, 10, "$${{ a }}")}, nil},
 		{"${{ }}", []Part{expression(0, 6, 4, "")}, nil},
-		{"${{ a", []Part{expression(0, 5, 4, "a")}, unclosed},
-		{"${{ {a }}", []Part{expression(0, 9, 4, "{a }}")}, unclosed},
+		{"${{ a", []Part{expression(0, 5, 4, "a")}, unclosed(5, "${{ a }}")},
+		{"${{ {a }}", []Part{expression(0, 9, 4, "{a }}")}, unclosed(3, "")},
+		{"${{ a.b } c", []Part{expression(0, 11, 4, "a.b } c")}, unclosed(9, "${{ a.b }}")},
+		{"${{ len(a) is ${{ b }}", []Part{expression(0, 14, 4, "len(a) is"), expression(14, 22, 18, "b")}, unclosed(10, "${{ len(a) }}")},
 		{
 			"${{ 'a }} b ${{ c }}",
 			[]Part{expression(0, 9, 4, "'a"), literal(9, 12, " b "), expression(12, 20, 16, "c")},
-			[]Problem{{From: 4, To: 5, Code: "F101", Message: "a quote is opened and not closed"}},
+			[]Problem{{From: 4, To: 5, Code: "F101", Message: "a quote is opened and not closed", Hint: "a text in an expression ends with the quote it begins with"}},
 		},
 	} {
 		parts, problems := Scan(test.text)

@@ -97,6 +97,12 @@ func (s *Scope) Names() []string {
 	return names
 }
 
+// Lookup returns the type of a top-level name.
+func (s *Scope) Lookup(name string) (*value.Type, bool) {
+	f, ok := s.lookup(name, s.known)
+	return f.Type, ok
+}
+
 // lookup returns the field of that name, given what is known.
 func (s *Scope) lookup(name string, known facts) (value.Field, bool) {
 	for _, c := range s.cases {

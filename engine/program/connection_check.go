@@ -1,10 +1,12 @@
 package program
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"patchbay/engine/diag"
@@ -24,7 +26,11 @@ func (b *builder) connections() {
 			case made != nil && !c.failed:
 				b.set.Connections[w.Name.Value] = made
 			case b.set.Connections[w.Name.Value] == nil:
-				b.unsound.connections[w.Name.Value] = w.Connector.Value
+				k := w.Connector.Value
+				if b.set.Connectors[k] == nil && !b.unsound.connectors[k] {
+					k = "" // nobody knows which is meant
+				}
+				b.unsound.connections[w.Name.Value] = k
 			}
 		}
 	}
@@ -138,6 +144,7 @@ func (c *connectionCheck) check() *Connection {
 		Name: s.Name.Value, Connector: k, BaseURL: strings.TrimSuffix(s.BaseURL.Value, "/"),
 		Fields: map[string]any{}, Secrets: map[string]SecretRef{},
 	}
+	c.address(s.BaseURL, "F257")
 	made.Auth = c.auth(k)
 	if made.Auth == nil {
 		return nil
@@ -174,8 +181,7 @@ func (c *connectionCheck) auth(k *Connector) *Auth {
 
 func (c *connectionCheck) givesAll(a *Auth) bool {
 	for _, in := range a.Fields {
-		given := slices.ContainsFunc(c.spec.Fields, func(e spec.Entry) bool { return e.Key.Value == in.Name })
-		if in.Required() && !given {
+		if in.Required() && !c.gives(in.Name) {
 			return false
 		}
 	}
@@ -196,19 +202,42 @@ func (c *connectionCheck) fields(made *Connection, k *Connector) {
 			inputs = append(inputs, &lax)
 		}
 	}
-	names := []string{"connector", "auth", "base_url"}
-	for _, in := range inputs {
-		names = append(names, in.Name)
-	}
-	for _, e := range c.spec.Fields {
-		if !slices.Contains(names, e.Key.Value) {
-			c.misspelled = append(c.misspelled, diag.Nearest(e.Key.Value, names))
-			c.name(e.Key, "F252", "field", fmt.Sprintf("is not a field of a %s connection", k.Name), names)
-		}
-	}
+	c.unknown(inputs, k)
 	for _, in := range inputs {
 		c.field(made, in)
 	}
+}
+
+// unknown reports the fields that a connection of k does not have. Each of them
+// may stand for one that is missing: where only that one is, it is the fix.
+func (c *connectionCheck) unknown(inputs []*Input, k *Connector) {
+	names := []string{"connector", "auth", "base_url"}
+	var missing []string
+	for _, in := range inputs {
+		names = append(names, in.Name)
+		if in.Required() && in.FromToken == "" && !c.gives(in.Name) {
+			missing = append(missing, in.Name)
+		}
+	}
+	for _, e := range c.spec.Fields {
+		if slices.Contains(names, e.Key.Value) {
+			continue
+		}
+		f := misnamed(e.Key, "F252", "field", fmt.Sprintf("is not a field of a %s connection", k.Name), names)
+		if near := diag.Nearest(e.Key.Value, names); near != "" {
+			c.misspelled = append(c.misspelled, near)
+		} else {
+			c.misspelled = append(c.misspelled, missing...)
+			if len(missing) == 1 {
+				f.Fix = replacement(f.Pos, f.Width, missing[0], false)
+			}
+		}
+		c.add(f)
+	}
+}
+
+func (c *connectionCheck) gives(field string) bool {
+	return slices.ContainsFunc(c.spec.Fields, func(e spec.Entry) bool { return e.Key.Value == field })
 }
 
 func (c *connectionCheck) field(made *Connection, in *Input) {
@@ -263,6 +292,17 @@ func (c *connectionCheck) secret(v *spec.Value) SecretRef {
 	case text == "":
 		c.hinted(v.Text, "F255", hint, "the secret is empty")
 		return SecretRef{}
+	case !marked && secretSigns.MatchString(text) && namesSecret.MatchString(text):
+		m := namesSecret.FindStringSubmatch(text)
+		c.add(diag.Finding{
+			Pos: v.Text.Pos, Width: width(v.Text.Value), Code: "W101", Message: "this is taken for the secret itself: what names one stands in ${{ }}",
+			Fix: c.marked(v.Text, cmp.Or(m[1], "env."), m[2]),
+		})
+		return SecretRef{Plain: value.NewSecret(v.Text.Value)}
+	case marked && !strings.HasSuffix(text, "}}"):
+		_, problems := expr.Scan(v.Text.Value)
+		c.problems(v.Text, 0, v.Text.Value, problems)
+		return SecretRef{}
 	case !marked:
 		c.hinted(v.Text, "W101", "keep it with `patchbay secret set NAME` and write ${{ secret.NAME }}, or write ${{ env.NAME }}",
 			"a secret stands in the file, where everybody who has the file can read it")
@@ -270,6 +310,12 @@ func (c *connectionCheck) secret(v *spec.Value) SecretRef {
 	}
 	source, name, _ := strings.Cut(strings.TrimSpace(strings.TrimSuffix(inner, "}}")), ".")
 	switch {
+	case source == "secrets" && secretName.MatchString(name):
+		c.add(diag.Finding{
+			Pos: v.Text.Pos, Width: width(v.Text.Value), Code: "F255", Message: "secrets is not known here, secret is",
+			Hint: hint, Fix: c.marked(v.Text, "secret.", name),
+		})
+		return SecretRef{}
 	case !secretName.MatchString(name) || source != "env" && source != "secret":
 		c.hinted(v.Text, "F255", hint, "a secret cannot be worked out by an expression: it is taken from one place")
 		return SecretRef{}
@@ -280,5 +326,20 @@ func (c *connectionCheck) secret(v *spec.Value) SecretRef {
 	}
 	return SecretRef{Env: name}
 }
+
+// marked is the fix that names a secret in ${{ }}, in place of a text.
+func (c *connectionCheck) marked(t spec.Text, source, name string) *diag.Fix {
+	text := "${{ " + source + name + " }}"
+	if t.Plain {
+		text = strconv.Quote(text)
+	}
+	return replacement(t.Pos, width(t.Value), text, false)
+}
+
+// namesSecret matches what names a secret in other tools, or without its marks.
+var namesSecret = regexp.MustCompile(`^(?:\$\{?|\{\{ *|)(env\.|secret\.|)([A-Za-z_][A-Za-z0-9_]*)(?: *\}\}?)?$`)
+
+// secretSigns matches what begins as a name of a secret does, and no secret.
+var secretSigns = regexp.MustCompile(`^(\$|\{\{|env\.|secret\.)`)
 
 var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
@@ -203,7 +204,14 @@ func (c *connectorCheck) answerPath(t spec.Text) []string {
 	case parts[0] == "response":
 		return parts[1:]
 	case !slices.Contains([]string{"body", "headers", "status"}, parts[0]):
-		c.hinted(t, "C231", "write  body."+t.Value, "a path into an answer begins with body, headers, status or response")
+		roots := []string{"body", "headers", "status", "response"}
+		f := nearest(t.Pos, parts[0], diag.Finding{
+			Code: "C231", Message: "a path into an answer begins with body, headers, status or response", Hint: "write  body." + t.Value,
+		}, roots)
+		if f.Fix != nil {
+			f.Hint = ""
+		}
+		c.add(f)
 	}
 	return parts
 }

@@ -132,10 +132,38 @@ func (c *connectorCheck) read(folder string, files []File) {
 	}
 }
 
+// parsePart parses a file of a connector. The file of a flow or the like is no
+// part of it.
+func parsePart(f File) (*spec.Connector, diag.List) {
+	if kind := spec.KindOf(f.Data); slices.Contains(kinds(), kind) {
+		return nil, diag.List{{
+			Pos: firstKey(f), Width: width(kind), Code: "F123", Message: "this file begins as one of the folder flows does, and it lies in the folder of a connector",
+			Hint: "files that begin with " + kind + " lie in flows/",
+		}}
+	}
+	return spec.ParseConnector(f.Path, f.Data)
+}
+
+// address checks the address of a service.
+func (r *report) address(t spec.Text, code string) {
+	u, err := url.Parse(t.Value)
+	if !t.Given() || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		return
+	}
+	f := diag.Finding{
+		Pos: t.Pos, Width: width(t.Value), Code: code, Message: fmt.Sprintf("%q is not the address of a service", t.Value),
+		Hint: "base_url: https://api.example.com/v1",
+	}
+	if with, err := url.Parse("https://" + t.Value); err == nil && !strings.Contains(t.Value, ":") && strings.Contains(with.Host, ".") {
+		f.Fix = replacement(f.Pos, f.Width, "https://"+t.Value, false)
+	}
+	r.add(f)
+}
+
 // parse parses connector.yaml, or a group's file before any of its files is
 // checked.
 func (c *connectorCheck) parse(g *groupFile, main bool) {
-	part, found := spec.ParseConnector(g.file.Path, g.file.Data)
+	part, found := parsePart(g.file)
 	c.list.Add(found...)
 	c.lost = c.lost.and(newLost(g.file.Data, found))
 	c.failed = c.failed || found.Err() != nil
@@ -171,7 +199,10 @@ func (c *connectorCheck) all(folder string) {
 	m := c.main
 	c.made.ID, c.made.Name, c.made.Docs, c.made.Help = folder, m.Name.Value, m.Docs.Value, m.Help.Value
 	if m.ID.Given() && m.ID.Value != folder {
-		c.hinted(m.ID, "C102", "the folder's name and the id are the same word", "the id is %q, but the folder is %q", m.ID.Value, folder)
+		c.add(diag.Finding{
+			Pos: m.ID.Pos, Width: width(m.ID.Value), Code: "C102", Message: fmt.Sprintf("the id is %q, but the folder is %q", m.ID.Value, folder),
+			Hint: "the folder's name and the id are the same word", Fix: replacement(m.ID.Pos, width(m.ID.Value), folder, false),
+		})
 	}
 	if c.made.Name == "" {
 		c.made.Name = folder
@@ -201,12 +232,7 @@ func (c *connectorCheck) api() {
 		return
 	}
 	c.made.BaseURL = strings.TrimSuffix(a.BaseURL.Value, "/")
-	if a.BaseURL.Given() {
-		u, err := url.Parse(a.BaseURL.Value)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			c.hinted(a.BaseURL, "C103", "base_url: https://api.example.com/v1", "%q is not the address of a service", a.BaseURL.Value)
-		}
-	}
+	c.address(a.BaseURL, "C103")
 	c.made.Hosts = texts(a.Hosts)
 	if a.Timeout.Given() {
 		c.made.Timeout = c.duration(a.Timeout)

@@ -33,7 +33,14 @@ func (r *report) place(t spec.Text) Place {
 		}
 	default:
 	}
-	r.hinted(t, "C220", "places: path.x, query.x, query.*, body, body.a.b, header.X, header.*, form.x, multipart.x; nowhere, for what only expressions use", "%q is not a place in a request", t.Value)
+	f := nearest(t.Pos, word, diag.Finding{
+		Code: "C220", Message: fmt.Sprintf("%q is not a place in a request", t.Value),
+		Hint: "places: path.x, query.x, query.*, body, body.a.b, header.X, header.*, form.x, multipart.x; nowhere, for what only expressions use",
+	}, []string{"path", "query", "body", "header", "form", "multipart", "nowhere"})
+	if f.Fix != nil && f.Fix.Label == word {
+		f.Fix = nil
+	}
+	r.add(f)
 	return Place{In: InBody, Path: []string{t.Value}}
 }
 
@@ -75,11 +82,23 @@ func (c *connectorCheck) places(a *spec.Action, made *Action, hint string) {
 		if inPath[name] || slices.ContainsFunc(c.made.Auths, byKey) || c.lost.has(name, at) {
 			continue
 		}
-		c.add(diag.Finding{
+		f := diag.Finding{
 			Pos: at, Width: width(name) + 2, Code: "C222", Message: "nothing fills {" + name + "} of the request",
 			Hint: fmt.Sprintf(hint, name),
-		})
+		}
+		if near := diag.Nearest(name, inputNames(made.Input)); near != "" {
+			f.Fix = replacement(f.Pos, f.Width, "{"+near+"}", false)
+		}
+		c.add(f)
 	}
+}
+
+func inputNames(inputs []*Input) []string {
+	var names []string
+	for _, in := range inputs {
+		names = append(names, in.Name)
+	}
+	return names
 }
 
 func (c *connectorCheck) fillsPath(a *spec.Action, at spec.Text, name string, inPath map[string]bool) {

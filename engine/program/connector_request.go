@@ -1,11 +1,13 @@
 package program
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
+	"patchbay/engine/diag"
 	"patchbay/engine/expr"
 	"patchbay/engine/spec"
 	"patchbay/engine/value"
@@ -30,11 +32,11 @@ func (c *connectorCheck) request(a *spec.Action, made *Action) {
 	}
 	m := httpRequest.FindStringSubmatch(a.Request.Value)
 	if m == nil {
-		c.hinted(a.Request, "C211", "a method and a path, as in GET /contacts/{contactId}; or smtp send|send_each, table upsert|append|find|delete",
-			"%q is not a request", a.Request.Value)
+		c.noRequest(a.Request)
 		return
 	}
 	made.Method, made.Path = m[1], m[2]
+	c.colons(a)
 	switch {
 	case made.Path == "{url}":
 		c.wholeAddress(a)
@@ -42,6 +44,46 @@ func (c *connectorCheck) request(a *spec.Action, made *Action) {
 		c.otherHost(a, made)
 	case c.made.BaseURL == "":
 		c.hinted(a.Request, "C213", "api: { base_url: https://api.example.com } in connector.yaml", "the connector has no base_url, so nobody knows at which host %s is", made.Path)
+	}
+}
+
+var (
+	looseRequest = regexp.MustCompile(`^(\w+) +(\S+)$`)
+	inMarks      = regexp.MustCompile(`\$?\{\{\s*(?:input\.)?(\w+)\s*\}\}`)
+	colonNames   = regexp.MustCompile(`/:(\w+)`)
+)
+
+// noRequest reports a request that is none, with what is probably meant.
+func (c *connectorCheck) noRequest(t spec.Text) {
+	f := diag.Finding{
+		Pos: t.Pos, Width: width(t.Value), Code: "C211", Message: fmt.Sprintf("%q is not a request", t.Value),
+		Hint: "a method and a path, as in GET /contacts/{contactId}; or smtp send|send_each, table upsert|append|find|delete",
+	}
+	meant := inMarks.ReplaceAllString(t.Value, "{$1}")
+	if m := looseRequest.FindStringSubmatch(meant); m != nil {
+		method := strings.ToUpper(m[1])
+		if near := diag.Nearest(method, []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}); near != "" {
+			meant = near + " " + m[2]
+		}
+	}
+	if httpRequest.MatchString(meant) {
+		f.Fix = replacement(f.Pos, f.Width, meant, false)
+	}
+	c.add(f)
+}
+
+// colons reports the inputs in a path that are written as other tools do.
+func (c *connectorCheck) colons(a *spec.Action) {
+	for _, m := range colonNames.FindAllStringSubmatchIndex(a.Request.Value, -1) {
+		name := a.Request.Value[m[2]:m[3]]
+		if !slices.ContainsFunc(a.Input, func(f spec.Field) bool { return f.Name.Value == name }) {
+			continue
+		}
+		pos := a.Request.At(m[2] - 1)
+		c.add(diag.Finding{
+			Pos: pos, Width: width(name) + 1, Code: "C211", Message: ":" + name + " goes out as it stands",
+			Hint: "an input in the path stands in braces", Fix: replacement(pos, width(name)+1, "{"+name+"}", false),
+		})
 	}
 }
 

@@ -31,6 +31,9 @@ func (c *flowCheck) forEach(s *spec.Step, made *Step, scope *stepScope) {
 	outer := c.origins[made.As]
 	c.origins[made.As] = c.originOf(&Value{form: formCode, Code: made.ForEach})
 	defer func() { c.origins[made.As] = outer }()
+	if s.As.Given() && made.As != "item" {
+		inner.names = inner.names.Missing("item", "item has another name in this loop: "+made.As)
+	}
 	switch {
 	case len(s.Steps) > 0:
 		made.Steps = c.steps(s.Steps, inner, 0)

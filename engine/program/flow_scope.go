@@ -44,10 +44,28 @@ func (c *flowCheck) startScope() *expr.Scope {
 	} {
 		scope = scope.Missing(absent[0], absent[1])
 	}
+	for role, use := range c.made.Uses {
+		scope = use.Connector.hiding(scope, "connection."+role+".")
+	}
 	for _, id := range c.unlinked {
 		scope = scope.Missing("run.links."+id, "the step "+strconv.Quote(id)+" stands in a loop and is asked anew in each turn, so it has no link of its own")
 	}
 	return c.eventScope(scope)
+}
+
+// hiding returns the scope in which the secrets of a connection, whose names
+// stand behind path, are told apart from what does not exist.
+func (k *Connector) hiding(scope *expr.Scope, path string) *expr.Scope {
+	inputs := slices.Clone(k.Fields)
+	for _, a := range k.Auths {
+		inputs = append(inputs, a.Fields...)
+	}
+	for _, in := range inputs {
+		if in.Secret {
+			scope = scope.Missing(path+in.Name, in.Name+" is a secret, which only signing in can use")
+		}
+	}
+	return scope
 }
 
 // seen returns an input as expressions see it: without a default it may be
@@ -137,8 +155,12 @@ func common(a, b *value.Type) *value.Type {
 
 func (c *flowCheck) vars(scope *expr.Scope) *expr.Scope {
 	t := &value.Type{Kind: value.Object, Name: "vars"}
-	for _, e := range c.spec.Vars {
-		v := c.template(e.Value, scope.With(value.Field{Name: "vars", Type: t}), nil)
+	for i, e := range c.spec.Vars {
+		seen := scope.With(value.Field{Name: "vars", Type: t})
+		for _, later := range c.spec.Vars[i+1:] {
+			seen = seen.Missing("vars."+later.Key.Value, later.Key.Value+" is worked out later: move it up")
+		}
+		v := c.template(e.Value, seen, nil)
 		made := value.Of(value.Any) // one that is wrong exists all the same: one cause, one finding
 		if v != nil {
 			c.made.Vars = append(c.made.Vars, Named{Name: e.Key.Value, Value: v})

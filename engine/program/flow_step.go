@@ -141,6 +141,7 @@ func (c *flowCheck) set(entries []spec.Entry, scope *expr.Scope) ([]Named, *valu
 	t := &value.Type{Kind: value.Object}
 	var out []Named
 	for _, e := range entries {
+		c.plainKey(e.Key)
 		v := c.template(e.Value, scope, nil)
 		if v == nil {
 			// The field exists all the same: one cause, one finding.
@@ -178,6 +179,10 @@ func (c *flowCheck) action(s *spec.Step, made *Step, scope *stepScope) {
 		inputs, output = c.tableTypes(s, action, inputs, output)
 	}
 	made.Output = output
+	if s.WithLost {
+		c.follow()
+		return
+	}
 	made.With = c.objectTemplate(at, s.With, scope.scope(), inputs, "input")
 	c.outdatedInputs(s.With, action.Input)
 	c.unescaped(s.With, made.With, inputs)

@@ -242,15 +242,6 @@ func (c *flowCheck) schedule(s *spec.Schedule) *Schedule {
 	return made
 }
 
-func (c *flowCheck) zone(t spec.Text) *time.Location {
-	zone, err := time.LoadLocation(t.Value)
-	if err != nil || t.Value == "Local" || t.Value == "" {
-		c.hinted(t, "F234", "a name of the time zone database: Europe/Paris, America/New_York, UTC", "%q is not a time zone", t.Value)
-		return time.UTC
-	}
-	return zone
-}
-
 func weekday(word string) time.Weekday {
 	for d := time.Sunday; d <= time.Saturday; d++ {
 		if strings.EqualFold(d.String(), word) {

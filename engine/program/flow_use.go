@@ -114,6 +114,14 @@ func (c *flowCheck) role(t spec.Text) (*Use, string) {
 
 func (c *flowCheck) roleOf(t spec.Text) (*Use, string) {
 	role, name, _ := strings.Cut(t.Value, ".")
+	switch {
+	case t.Value == "":
+		c.at(t, "F203", "nothing is named here, a name such as slack.post_message is wanted")
+		return nil, ""
+	case strings.Contains(t.Value, "${{"):
+		c.at(t, "F203", "${{ }} cannot stand in this name, which must be known before anything runs")
+		return nil, ""
+	}
 	if use, ok := c.made.Uses[role]; ok {
 		return use, name
 	}
@@ -140,10 +148,21 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", role, names)}
+	if dotted := otherSigns.Replace(t.Value); role == t.Value && dotted != t.Value {
+		if first, _, _ := strings.Cut(dotted, "."); slices.Contains(names, first) {
+			f.Message, f.Hint = fmt.Sprintf("%q is no name of an action or a trigger", t.Value), "points stand between its parts"
+			f.Pos, f.Width, f.Fix = t.Pos, width(t.Value), replacement(t.Pos, width(t.Value), dotted, false)
+			c.add(f)
+			return
+		}
+	}
 	c.choice(nearest(t.Pos, role, f, names), func(near string) bool {
 		return c.asks(near, strings.TrimPrefix(t.Value, role+"."))
 	})
 }
+
+// otherSigns are what other tools have between the parts of a name.
+var otherSigns = strings.NewReplacer("/", ".", "::", ".", ":", ".", " ", ".", "->", ".")
 
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.

@@ -254,7 +254,7 @@ func (c *connectorCheck) group(f *groupFile, made *group) {
 	g := *c
 	g.list, g.failed, g.into, g.part = &made.found, false, made, f.written
 	if g.part == nil {
-		part, found := spec.ParseConnector(f.file.Path, f.file.Data)
+		part, found := parsePart(f.file)
 		g.list.Add(found...)
 		g.failed, g.part = found.Err() != nil, part
 		g.lost = g.lost.and(newLost(f.file.Data, found))

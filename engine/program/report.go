@@ -169,7 +169,11 @@ func (r *report) problems(t spec.Text, offset int, src string, problems []expr.P
 		}
 		name := strings.Trim(src[from:max(from, to)], quotes)
 		if p.Fix != "" {
-			f.Fix = replacement(f.Pos, f.Width, p.Fix, r.certain(p, name))
+			fix := p.Fix
+			if inner := strings.Trim(fix, `"`); len(inner) == len(fix)-2 && !strings.Contains(inner, "'") && src[from] != '"' {
+				fix = t.Quoted(inner)
+			}
+			f.Fix = replacement(f.Pos, f.Width, fix, r.certain(p, name))
 		}
 		r.problem(f, name)
 	}

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ func (r *report) template(v *spec.Value, scope *expr.Scope, want *value.Type) *V
 func (r *report) literal(v *spec.Value, want *value.Type) *Value {
 	c := v.Const()
 	if reason := value.MismatchValue(c, want); reason != "" {
+		if shown := fmt.Sprint(c); c != nil && shown != v.Text.Value {
+			reason = strings.Replace(reason, shown+" is given", v.Text.Value+" is given", 1)
+		}
 		f := diag.Finding{Pos: v.Pos, Width: width(v.Text.Value), Code: "F350", Message: reason}
 		if want != nil && want.Kind == value.String && c != nil && v.Text.Plain {
 			f.Hint = "put it in quotes if the text is meant"
@@ -75,6 +79,7 @@ func (r *report) textTemplate(t spec.Text, scope *expr.Scope, want *value.Type) 
 		}
 		return &Value{form: formCode, Code: code, Type: outside(code.Type())}
 	}
+	r.lookalikes(t, parts, scope)
 	if !slices.ContainsFunc(parts, func(p expr.Part) bool { return p.IsExpr }) {
 		return r.plainText(t, parts, want)
 	}
@@ -103,13 +108,34 @@ func (r *report) plainText(t spec.Text, parts []expr.Part, want *value.Type) *Va
 	return nil
 }
 
+// dayFirst matches a date as it is written in much of Europe.
+var dayFirst = regexp.MustCompile(`^(0?[1-9]|[12]\d|3[01])\.\s?(0?[1-9]|1[0-2])\.\s?(\d{4})$`)
+
+// truthWord returns what a word such as yes means, "" for other words.
+func truthWord(word string) string {
+	switch strings.ToLower(word) {
+	case "yes", "y", "on", "true":
+		return "true"
+	case "no", "n", "off", "false":
+		return "false"
+	}
+	return ""
+}
+
 // unquoted adds to a finding about a text that another way to write it would
 // be right: a number without quotes, a list in brackets.
 func (r *report) unquoted(t spec.Text, want *value.Type, f *diag.Finding) {
 	_, notNumber := strconv.ParseFloat(t.Value, 64)
 	switch {
+	case want.Kind == value.Boolean && t.Plain && truthWord(t.Value) != "":
+		f.Hint = "it is written true or false"
+		f.Fix = replacement(t.Pos, f.Width, truthWord(t.Value), r.asking)
+	case want.Kind == value.Date && dayFirst.MatchString(t.Value):
+		f.Hint = "the year comes first, then the month, then the day"
+		m := dayFirst.FindStringSubmatch(t.Value)
+		f.Fix = replacement(t.Pos, f.Width, fmt.Sprintf("%s-%02s-%02s", m[3], m[2], m[1]), false)
 	case want.Kind == value.List && value.MismatchValue(t.Value, want.Elem) == "":
-		f.Hint = "a list of one is written in brackets"
+		f.Hint = "a list is written in brackets"
 		if t.Plain {
 			f.Fix = replacement(t.Pos, f.Width, "["+t.Value+"]", r.asking)
 		}
@@ -238,6 +264,7 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 	sound := true
 	var meant []string // the fields that unknown names seem to stand for
 	for _, e := range entries {
+		r.plainKey(e.Key)
 		fieldType, ok := r.wantedField(e.Key, entries, want, noun)
 		if !ok {
 			sound = false
@@ -259,6 +286,13 @@ func (r *report) objectTemplate(at *spec.Value, entries []spec.Entry, scope *exp
 	}
 	out.Type = t
 	return out.folded()
+}
+
+// plainKey warns of marks in a key, which is never an expression.
+func (r *report) plainKey(key spec.Text) {
+	if strings.Contains(key.Value, "${{") {
+		r.hinted(key, "W120", "what stands in front of the colon is never an expression", "the key %s is taken just as it stands", key.Value)
+	}
 }
 
 // wantedField returns the type that the field named key should have.

@@ -2,7 +2,9 @@ package program
 
 import (
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"patchbay/engine/diag"
@@ -19,7 +21,6 @@ type typeResolver struct {
 	owner  string // the first parts of a type's name, such as ghl or ghl.contacts; "" for none
 	named  map[string]*value.Type
 	defs   map[string]spec.TypeEntry
-	open   []string // the names being resolved, from the outside in
 	// outer has the types of connector.yaml, which a group sees beside its
 	// own; nil for whatever is no group.
 	outer *typeResolver
@@ -57,6 +58,47 @@ func (t *typeResolver) declare(entries []spec.TypeEntry) {
 	for _, e := range entries {
 		t.resolve(e.Name.Value)
 	}
+	told, sound := map[string]bool{}, map[string]bool{}
+	for _, e := range entries {
+		made := t.named[e.Name.Value]
+		if made == nil || told[made.Name] {
+			continue
+		}
+		if circle := circleOf(made, nil, sound); len(circle) > 0 && circle[0] == made.Name {
+			for _, name := range circle {
+				told[name] = true
+			}
+			r.hinted(e.Name, "C127", "a field that may be missing ends it: optional: true; so does a list",
+				"%q holds another of itself, and that one another: %s", e.Name.Value, strings.Join(append(circle, made.Name), " → "))
+		}
+	}
+}
+
+// circleOf returns the named types, from t on, each of which has a field of the
+// next, and the last one of the first, where none of these fields may be
+// missing: no data can be of such a type. It returns nil where there is none, and
+// enters t in sound.
+func circleOf(t *value.Type, above []string, sound map[string]bool) []string {
+	if i := slices.Index(above, t.Name); t.Name != "" && i >= 0 {
+		return above[i:]
+	}
+	if t.Kind != value.Object || sound[t.Name] {
+		return nil
+	}
+	if t.Name != "" {
+		above = append(slices.Clip(above), t.Name)
+	}
+	for _, f := range t.Fields {
+		if f.Type != nil && f.Type.Kind == value.Object && !f.Type.MayBeNil() {
+			if circle := circleOf(f.Type, above, sound); circle != nil {
+				return circle
+			}
+		}
+	}
+	if t.Name != "" {
+		sound[t.Name] = true
+	}
+	return nil
 }
 
 // resolve returns the named type, nil if there is none of that name.
@@ -75,7 +117,6 @@ func (t *typeResolver) resolve(name string) *value.Type {
 	// itself finds it.
 	made := &value.Type{Name: t.qualified(name)}
 	t.named[name] = made
-	t.open = append(t.open, name)
 	if def.Def.IsFields {
 		made.Kind = value.Object
 		made.Fields = t.fields(def.Def.Fields)
@@ -84,7 +125,6 @@ func (t *typeResolver) resolve(name string) *value.Type {
 		resolved.Name = made.Name
 		*made = resolved
 	}
-	t.open = t.open[:len(t.open)-1]
 	return made
 }
 
@@ -113,7 +153,15 @@ func (t *typeResolver) unknown(name spec.Text) {
 			return
 		}
 	}
-	t.report.local(name, "C122", "type", "is not a type", t.names())
+	names := t.names()
+	kind := spec.KindWord(name.Value)
+	if kind == "" || diag.Nearest(name.Value, names) != "" {
+		t.report.local(name, "C122", "type", "is not a type", names)
+		return
+	}
+	f := misnamed(name, "C122", "type", "is not a type", names)
+	f.Fix = replacement(f.Pos, f.Width, kind, true)
+	t.report.add(f)
 }
 
 // typeOf returns the type a definition writes; any after a finding.
@@ -183,6 +231,9 @@ func (t *typeResolver) field(f spec.Field) value.Field {
 	}
 	if made.Format = f.Format.Value; made.Format != "" && made.Type.Kind != value.String && !made.Type.IsAny() {
 		t.report.hinted(f.Format, "C125", "type: string", "only a text is read as %s", made.Format)
+	}
+	if _, err := regexp.Compile(made.Pattern); err != nil {
+		t.report.hinted(f.Pattern, "C126", `pattern: "^[A-Z]{2}$"`, "%q is no regular expression", made.Pattern)
 	}
 	if f.From.Given() {
 		made.Wire = value.SplitPath(f.From.Value)

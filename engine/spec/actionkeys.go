@@ -84,7 +84,7 @@ func paginateSection() section[Paginate] {
 		scalar("total", Path, "where the answer says how many there are", "body.results.count", func(g *Paginate) *Text { return &g.Total }),
 		scalar("more", Path, "where the answer says whether there is more", "body.hasMore", func(g *Paginate) *Text { return &g.More }).not("has_more"),
 		scalar("stop_when", Expression, "true on the last page", "len(body.items) == 0", func(g *Paginate) *Text { return &g.StopWhen }),
-		scalar("max_pages", Whole, "more pages than that are an error", "1000", func(g *Paginate) *Text { return &g.MaxPages }),
+		scalar("max_pages", Whole, "more pages than that are an error", "1000", func(g *Paginate) *Text { return &g.MaxPages }).least(1),
 		word("wire", "text", "text sends the position in quotes", func(g *Paginate) *Text { return &g.Wire }),
 	}}
 }
@@ -99,7 +99,7 @@ func positionSection() section[Position] {
 func pageSizeSection() section[PageSize] {
 	return section[PageSize]{name: "page_size", noun: "page_size", rows: []row[PageSize]{
 		scalar("send_as", Path, "where the number goes", "query.limit", func(s *PageSize) *Text { return &s.SendAs }).must(),
-		scalar("value", Whole, "the number", "100", func(s *PageSize) *Text { return &s.Value }).must(),
+		scalar("value", Whole, "the number", "100", func(s *PageSize) *Text { return &s.Value }).least(1).must(),
 		scalar("min", Whole, "the least number the service takes", "10", func(s *PageSize) *Text { return &s.Min }),
 		word("wire", "text", "text sends the number in quotes", func(s *PageSize) *Text { return &s.Wire }),
 	}}

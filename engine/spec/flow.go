@@ -74,6 +74,8 @@ type Step struct {
 	Call    Text
 	With    []Entry
 	HasWith bool
+	// WithLost says that what is given could not be made out.
+	WithLost bool
 
 	Set       []Entry
 	ForEach   Text

@@ -30,11 +30,11 @@ func FuzzParse(f *testing.F) {
 		_, connections := spec.ParseConnections("f.yaml", text)
 		_, table := spec.ParseTable("f.yaml", text)
 		spec.KindOf(text)
+		if flow == nil && len(found) == 0 {
+			t.Errorf("no flow and no finding in %q", text)
+		}
 		lines := strings.Split(string(text), "\n")
 		for _, l := range []diag.List{connector, found, connections, table} {
-			if flow == nil && len(l) == 0 {
-				t.Errorf("no flow and no finding in %q", text)
-			}
 			for _, x := range l {
 				inside(t, lines, x.Pos)
 			}

@@ -40,9 +40,13 @@ func (p *parser) checked(s spot) Text {
 	case Version:
 		ok = p.version(s)
 	case Whole:
-		_, err := strconv.Atoi(t.Value)
-		ok = err == nil
-		p.unless(ok, s, "S112", fmt.Sprintf("%s wants a whole number, %q is given", s.name, t.Value), "")
+		n, err := strconv.Atoi(t.Value)
+		ok = err == nil && n >= s.rule.Least
+		wants := "a whole number"
+		if err == nil {
+			wants = fmt.Sprintf("at least %d", s.rule.Least)
+		}
+		p.unless(ok, s, "S112", fmt.Sprintf("%s wants %s, %q is given", s.name, wants, t.Value), "")
 	case Number:
 		_, err := strconv.ParseFloat(t.Value, 64)
 		ok = err == nil

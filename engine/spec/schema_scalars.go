@@ -24,7 +24,11 @@ func scalarSchema(k Key) object {
 	case Switch:
 		return orText("boolean", "^(true|false)$", "true or false")
 	case Whole:
-		return orText("integer", "^[-+]?[0-9]+$", "a whole number")
+		form := `^\+?[0-9]+$`
+		if k.Least > 0 {
+			form = `^\+?0*[1-9][0-9]*$`
+		}
+		return orText("integer", form, "a whole number").with("minimum", k.Least)
 	case Number:
 		return orText("number", floatForm.String(), "a number")
 	case Line:

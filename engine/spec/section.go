@@ -215,6 +215,12 @@ func (r row[T]) must() row[T] {
 	return r
 }
 
+// least returns the row with a least number for its key.
+func (r row[T]) least(n int) row[T] {
+	r.Least = n
+	return r
+}
+
 // not returns the row with the words that other tools have for its key.
 func (r row[T]) not(words ...string) row[T] {
 	r.meant = words

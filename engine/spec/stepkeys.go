@@ -40,7 +40,7 @@ func callRows() []row[Step] {
 		scalar("call", Line, "runs another flow and waits for its output", "enrich-contact", func(s *Step) *Text { return &s.Call }).not("flow"),
 		custom(Key{Name: "with", Form: Pairs, Names: Line, Help: "what the action or the flow is given", Example: "{ email: \"${{ event.email }}\" }"},
 			func(p *parser, s *Step, at spot) {
-				s.HasWith = true
+				s.HasWith, s.WithLost = true, at.value.Kind != Map
 				s.With = p.entries(at)
 			}).not("args", "params", "parameters", "data", "input", "inputs"),
 		pairs("set", "builds data, field by field", "{ full_name: \"${{ event.first }} ${{ event.last }}\" }", func(s *Step) *[]Entry { return &s.Set }),
@@ -52,7 +52,7 @@ func loopRows() []row[Step] {
 		scalar("for_each", Expression, "does its steps once for each item of a list", "steps.tags", func(s *Step) *Text { return &s.ForEach }).
 			not("foreach", "loop", "each", "for", "repeat"),
 		scalar("as", Identifier, "the name of the item inside the loop, without it item", "tag", func(s *Step) *Text { return &s.As }),
-		scalar("at_once", Whole, "how many items are worked on at the same time", "5", func(s *Step) *Text { return &s.AtOnce }),
+		scalar("at_once", Whole, "how many items are worked on at the same time", "5", func(s *Step) *Text { return &s.AtOnce }).least(1),
 		blocks("steps", "step", stepSection, "what is done for each item", func(s *Step, inner *Step) { s.Steps = append(s.Steps, inner) }),
 		custom(Key{Name: "parallel", Form: Blocks, Section: "branch", Help: "branches side by side, each a step or { steps: [ … ] }"}, readParallel),
 		blocks("switch", "case", caseSection, "the first branch whose condition is true", func(s *Step, b *Branch) { s.Switch = append(s.Switch, b) }).
