@@ -114,17 +114,44 @@ func (a *app) printCheck(sum checkAnswer, found diag.List, source func(file stri
 	if len(sum.Fixed) > 0 {
 		fmt.Fprintln(a.Stdout)
 	}
-	if err := diag.Print(a.Stdout, found, source); err != nil {
+	shown, left := readable(found)
+	if err := diag.Print(a.Stdout, shown, source); err != nil {
 		return err
 	}
 	if len(found) > 0 {
 		fmt.Fprintln(a.Stdout)
+	}
+	for _, line := range left {
+		fmt.Fprintln(a.Stdout, line)
 	}
 	fmt.Fprintln(a.Stdout, sum.line())
 	if len(found) > 0 {
 		fmt.Fprintf(a.Stdout, "patchbay explain %s says more about a finding\n", found[0].Code)
 	}
 	return nil
+}
+
+// mostAlike is how many findings of one code are printed of one file.
+const mostAlike = 50
+
+// readable leaves out what nobody reads: of very many findings of one code in
+// one file all but the first. The lines say how many those are.
+func readable(found diag.List) (shown diag.List, left []string) {
+	type kind struct{ file, code string }
+	number := map[kind]int{}
+	var kinds []kind
+	for _, f := range found {
+		k := kind{f.Pos.File, f.Code}
+		if number[k]++; number[k] <= mostAlike {
+			shown.Add(f)
+		} else if number[k] == mostAlike+1 {
+			kinds = append(kinds, k)
+		}
+	}
+	for _, k := range kinds {
+		left = append(left, fmt.Sprintf("%s: %d more findings of %s (--json lists them)", k.file, number[k]-mostAlike, k.code))
+	}
+	return shown, left
 }
 
 // line returns the sum of a check in one line.

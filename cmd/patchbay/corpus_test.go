@@ -194,10 +194,17 @@ func rewriteCorpus(t *testing.T, cases []*corpusCase, got []string) {
 	}
 }
 
+// mostFixes is how many findings a case may have whose fixes are made: those
+// that are repeated some thousand times are made once, in a smaller case.
+const mostFixes = 60
+
 // TestCorpusFixes makes each fix that a case offers by itself, and looks that
 // fewer findings are left. What a fix brings to light may be fixed too.
 func TestCorpusFixes(t *testing.T) {
 	for _, c := range corpusCases(t) {
+		if strings.Count(c.want, "fix:  ") == 0 || strings.Count(c.want, "[") > mostFixes {
+			continue
+		}
 		t.Run(c.id(), func(t *testing.T) {
 			t.Parallel()
 			src, before := sourcesOf(t, c.files)

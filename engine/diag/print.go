@@ -30,20 +30,43 @@ func Print(w io.Writer, l List, source func(file string) string) error {
 
 func (f Finding) format(lines []string) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, f.Error())
+	short := f
+	short.Message = clipped(f.Message, mostMessage)
+	fmt.Fprintln(&b, short.Error())
 	if n := f.Pos.Line; n >= 1 && n <= len(lines) {
 		b.WriteString(f.snippet(lines[n-1]))
 	}
 	for line := range strings.Lines(f.Hint) {
-		fmt.Fprintf(&b, "      %s\n", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintf(&b, "      %s\n", clipped(strings.TrimSuffix(line, "\n"), mostHint))
 	}
 	for _, r := range f.Related {
 		fmt.Fprintf(&b, "      see:    %s: %s\n", r.Pos, r.Message)
 	}
 	if f.Fix != nil {
-		fmt.Fprintf(&b, "      fix:    %s\n", f.Fix)
+		fix := *f.Fix
+		fix.Label = clipped(fix.Label, mostMessage)
+		fmt.Fprintf(&b, "      fix:    %s\n", &fix)
 	}
 	return b.String()
+}
+
+// How many characters are shown of what a finding says: files may hold texts of
+// any length, and findings quote them.
+const (
+	mostMessage = 300
+	mostHint    = 1200
+)
+
+// clipped returns the text, cut where it is longer than that.
+func clipped(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	row := []rune(text)
+	if len(row) <= most {
+		return text
+	}
+	return string(row[:most]) + "…"
 }
 
 // longest is how many characters of a line are shown around a caret.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -114,6 +116,9 @@ func syntaxWords(found string) (message, hint string) {
 		return "a comment is opened with /* and not closed", ""
 	case strings.HasPrefix(found, "unrecognized character"):
 		_, char, _ := strings.Cut(found, "'")
+		if r, _ := utf8.DecodeRuneInString(char); !unicode.IsGraphic(r) {
+			return fmt.Sprintf("a character that cannot be seen stands here (%U)", r), "delete it"
+		}
 		return fmt.Sprintf("the character %s has no meaning here", strings.TrimSuffix(char, "'")), ""
 	case strings.Contains(found, "coalesce expressions"):
 		return "?? cannot stand beside another operator without parentheses", hintParentheses

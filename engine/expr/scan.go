@@ -14,6 +14,10 @@ type Part struct {
 	Inner    int // the byte at which Expr starts
 }
 
+// mostProblems is how many expressions of one text are told to have no end:
+// behind the last of them the text is not read.
+const mostProblems = 20
+
 // Scan cuts a text at each ${{ … }}. A }} inside a string of the expression, or
 // one that closes braces opened there, does not end it; $${{ stands for the
 // characters ${{. An expression that does not end is a problem and the last
@@ -30,6 +34,8 @@ func Scan(text string) ([]Part, []Problem) {
 	}
 	for at := 0; at < len(text); {
 		switch {
+		case len(problems) == mostProblems:
+			at = len(text) // what follows is not read any more
 		case strings.HasPrefix(text[at:], "$${{"):
 			literal.WriteString("${{")
 			at += len("$${{")

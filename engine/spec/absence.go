@@ -46,7 +46,7 @@ func lastLine(v *Value) int {
 func (p *parser) settled() diag.List {
 	found := slices.Clone(p.found)
 	for _, a := range p.absences {
-		if !slices.ContainsFunc(p.found, a.follows) {
+		if !slices.ContainsFunc(p.found, a.follows) && !slices.ContainsFunc(p.absences, a.lacksMore) {
 			found.Add(a.told)
 		}
 	}
@@ -64,6 +64,13 @@ func (a absence) follows(f diag.Finding) bool {
 		return lower || slices.ContainsFunc(a.keys, func(e Entry) bool { return e.Key.Pos == f.Pos })
 	}
 	return f.Code == "S108" && f.Pos.Line == a.from
+}
+
+// lacksMore reports whether b is about a key of the same map that has nothing
+// behind it yet: then the map is not finished.
+func (a absence) lacksMore(b absence) bool {
+	says := strings.HasPrefix(a.told.Code, "S13")
+	return says && b.told.Code == "S105" && slices.ContainsFunc(a.keys, func(e Entry) bool { return e.Key.Pos == b.told.Pos })
 }
 
 // indented makes of an empty map and the unknown keys below it one finding:

@@ -194,6 +194,7 @@ func inPlainWords(text string) string {
 		{"found undefined tag handle", "! begins a YAML tag, which is not used here"},
 		{"found a tab character", "a tab stands where only spaces can"},
 		{"exceeded max depth", tooDeep()},
+		{"did not find expected node content", "a value is missing here, or there is a comma too many"},
 	} {
 		if strings.Contains(text, w[0]) {
 			return w[1]

@@ -201,6 +201,10 @@ func (p *parser) duration(s spot) bool {
 		n, _ := strconv.Atoi(m[1])
 		fix = p.rewrite(s, strconv.Itoa(7*n)+"d")
 	}
+	if durationForm.MatchString(text) {
+		p.add(s, "S111", fmt.Sprintf("%q is too long a time", text), "a hundred years are 36500d", nil)
+		return false
+	}
 	p.add(s, "S111", fmt.Sprintf("%q is not a duration", text), "a number and a unit: 30s, 15m, 24h, 7d", fix)
 	return false
 }

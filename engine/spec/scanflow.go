@@ -294,6 +294,9 @@ func (f *flowScan) sign(col, end int) {
 		return
 	}
 	f.tellQuote(col, col, end, "Y125", fmt.Sprintf("a value that begins with %c must be in quotes", f.row[col]))
+	if strings.ContainsRune("*&!", f.row[col]) { // it may be meant as YAML has it
+		f.slips[len(f.slips)-1].told.Fix.Safe = false
+	}
 }
 
 // missingComma looks in a value, or behind one in quotes, for a word and a

@@ -134,6 +134,8 @@ func unreadable(file string, text []byte) *diag.Finding {
 		return whole("Y103", fmt.Sprintf("the file has %d KB, more than 1 MB is not read", len(text)>>10), "")
 	case strings.HasPrefix(string(text), "\xff\xfe") || strings.HasPrefix(string(text), "\xfe\xff"):
 		return whole("Y102", "the file is saved as UTF-16", "save it as UTF-8")
+	case strings.Contains(string(text), "\r") && !strings.Contains(string(text), "\n"):
+		return whole("Y107", "the lines of the file end as those of old Macs did (CR)", "save it with the line ends of Unix (LF) or Windows (CRLF)")
 	}
 	line, column := 1, 1
 	for i := 0; i < len(text); {
@@ -157,11 +159,42 @@ func unreadable(file string, text []byte) *diag.Finding {
 // odd are the characters at which YAML begins a new line and no editor does.
 const odd = "\u0085\u2028\u2029\r"
 
+// wide are the spaces that look like one, and are none to YAML.
+const wide = "\u00a0\u2007\u202f\u3000"
+
+// spaced puts spaces in place of those that only look like one, where a space
+// means something: in the indentation, and behind a colon or a dash.
+func (s *source) spaced(i int) diag.List {
+	var found diag.List
+	row := []rune(s.lines[i])
+	for col := 0; col < len(row); col++ {
+		if !strings.ContainsRune(wide, row[col]) || strings.Trim(string(row[:col]), " -") != "" && row[col-1] != ':' {
+			continue
+		}
+		pos, first, from := s.pos(i, col), row[col], col
+		for ; col < len(row) && strings.ContainsRune(wide, row[col]); col++ {
+			row[col] = ' '
+		}
+		fix := replace(pos, col-from, strings.Repeat(" ", col-from))
+		fix.Label = "plain spaces"
+		found.Add(diag.Finding{
+			Pos: pos, Width: col - from, Code: "Y107", Message: fmt.Sprintf("this looks like a space and is none (%U)", first),
+			Fix: fix,
+		})
+	}
+	s.lines[i] = string(row)
+	return found
+}
+
 // straighten puts spaces in place of characters that only YAML takes for line
-// ends.
+// ends, and of those that only look like a space.
 func (s *source) straighten() diag.List {
 	var found diag.List
 	for i, line := range s.lines {
+		if strings.ContainsAny(line, wide) {
+			found.Add(s.spaced(i)...)
+			line = s.lines[i]
+		}
 		if !strings.ContainsAny(line, odd) {
 			continue
 		}
