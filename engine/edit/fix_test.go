@@ -84,13 +84,19 @@ func split(archive *txtar.Archive) (given, wanted []txtar.File) {
 	return given, wanted
 }
 
-func sources(t *testing.T, files []txtar.File) program.Sources {
+// sourcesOfCafe is the connector in testdata/cafe.
+func sourcesOfCafe(t testing.TB) map[string][]program.File {
 	t.Helper()
 	cafe, err := os.ReadFile("testdata/cafe/connector.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := program.Sources{Connectors: map[string][]program.File{"cafe": {{Path: "connectors/cafe/connector.yaml", Data: cafe}}}}
+	return map[string][]program.File{"cafe": {{Path: "connectors/cafe/connector.yaml", Data: cafe}}}
+}
+
+func sources(t *testing.T, files []txtar.File) program.Sources {
+	t.Helper()
+	src := program.Sources{Connectors: sourcesOfCafe(t)}
 	for _, f := range files {
 		file := program.File{Path: f.Name, Data: f.Data}
 		if parts := strings.Split(f.Name, "/"); parts[0] == "connectors" {

@@ -52,7 +52,7 @@ func meantFunction(name string) (meant, bool) {
 		"contains": `text contains "part", or item in list`, "includes": `text contains "part", or item in list`,
 		"if": "condition ? one value : another", "iif": "condition ? one value : another", "cond": "condition ? one value : another",
 		"substr": "text[0:5] are its first five characters", "substring": "text[0:5] are its first five characters",
-		"concat": `texts are joined with +, or written one behind the other: ${{ a }} ${{ b }}`,
+		"concat":  `texts are joined with +, or written one behind the other: ${{ a }} ${{ b }}`,
 		"isempty": "len(x) == 0", "empty": "len(x) == 0", "isnull": "x == nil", "isnil": "x == nil", "exists": "x != nil", "defined": "x != nil",
 		"startswith": `text startsWith "part"`, "endswith": `text endsWith "part"`, "equals": "a == b",
 	}

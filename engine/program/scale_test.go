@@ -1,13 +1,18 @@
 package program_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
 	"patchbay/engine/program"
+	"patchbay/engine/spec"
 )
 
 // shopWith returns a workspace of the connector in testdata/shop and files.
@@ -49,6 +54,53 @@ func FuzzBuild(f *testing.F) {
 		if sound && flow.Hash == "" {
 			t.Error("a sound flow has no hash")
 		}
+		if len(set.Broken) > 0 && set.Findings.Err() == nil {
+			t.Errorf("broken = %v, and nothing says why", set.Broken)
+		}
+		for _, found := range set.Findings {
+			if found.Code == "" || found.Message == "" {
+				t.Errorf("a finding says nothing: %+v", found)
+			}
+		}
+	})
+}
+
+// FuzzWorkspace checks any text as the file of a workspace that its first key
+// says it is: beside what else a workspace has, nothing panics or hangs, and
+// what is wrong is told.
+func FuzzWorkspace(f *testing.F) {
+	files, err := filepath.Glob("../../cmd/patchbay/testdata/corpus/*.txtar")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("the corpus: %v, %d archives", err, len(files))
+	}
+	for _, name := range files {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i, file := range archive.Files {
+			if !strings.HasSuffix(file.Name, "/want") && i%3 == 0 {
+				f.Add(file.Data)
+			}
+		}
+	}
+	base := shopWith(f, map[string]string{
+		"flows/connections.yaml": connected,
+		"flows/seen.yaml":        "table: 1\nfields: { id: { type: string } }\nkey: id\n",
+		"flows/a.yaml":           "flow: 1\ntriggers: [{ trigger: shop.order_paid }]\nsteps: [{ action: kiosk.get }, { action: table.find, with: { table: x } }, { call: x }]\n",
+	})
+	first := program.Build(base, program.Options{})
+	places := map[string]string{"connector": "connectors/kiosk/connector.yaml", "group": "connectors/shop/extra.yaml", "connections": "flows/more.yaml"}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		name := cmp.Or(places[spec.KindOf(text)], "flows/x.yaml")
+		file := program.File{Path: name, Data: text}
+		src := program.Sources{Connectors: maps.Clone(base.Connectors), Flows: slices.Clone(base.Flows)}
+		if parts := strings.Split(name, "/"); parts[0] == "connectors" {
+			src.Connectors[parts[1]] = append(slices.Clone(src.Connectors[parts[1]]), file)
+		} else {
+			src.Flows = append(src.Flows, file)
+		}
+		set := program.Build(src, program.Options{Previous: []*program.Set{first}})
 		if len(set.Broken) > 0 && set.Findings.Err() == nil {
 			t.Errorf("broken = %v, and nothing says why", set.Broken)
 		}

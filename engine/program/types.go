@@ -68,7 +68,7 @@ func (t *typeResolver) declare(entries []spec.TypeEntry) {
 			for _, name := range circle {
 				told[name] = true
 			}
-			r.hinted(e.Name, "C125", "a field that may be missing ends it: optional: true; so does a list",
+			r.hinted(e.Name, "C127", "a field that may be missing ends it: optional: true; so does a list",
 				"%q holds another of itself, and that one another: %s", e.Name.Value, strings.Join(append(circle, made.Name), " → "))
 		}
 	}
@@ -230,7 +230,7 @@ func (t *typeResolver) field(f spec.Field) value.Field {
 		Example: f.Example.Const(), Min: float(f.Min), Max: float(f.Max),
 	}
 	if made.Format = f.Format.Value; made.Format != "" && made.Type.Kind != value.String && !made.Type.IsAny() {
-		t.report.hinted(f.Format, "C127", "type: string", "only a text is read as %s", made.Format)
+		t.report.hinted(f.Format, "C125", "type: string", "only a text is read as %s", made.Format)
 	}
 	if _, err := regexp.Compile(made.Pattern); err != nil {
 		t.report.hinted(f.Pattern, "C126", `pattern: "^[A-Z]{2}$"`, "%q is no regular expression", made.Pattern)

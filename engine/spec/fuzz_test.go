@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/txtar"
+
 	"patchbay/engine/diag"
 	"patchbay/engine/spec"
 )
@@ -24,17 +26,31 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(text)
 	}
+	archives, err := filepath.Glob("../../cmd/patchbay/testdata/corpus/*.txtar")
+	if err != nil || len(archives) == 0 {
+		f.Fatalf("the corpus: %v, %d archives", err, len(archives))
+	}
+	for _, name := range archives {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			f.Add(file.Data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, connector := spec.ParseConnector("f.yaml", text)
 		flow, found := spec.ParseFlow("f.yaml", text)
 		_, connections := spec.ParseConnections("f.yaml", text)
 		_, table := spec.ParseTable("f.yaml", text)
+		_, group := spec.ParseConnector("connectors/x/f.yaml", text)
 		spec.KindOf(text)
 		if flow == nil && len(found) == 0 {
 			t.Errorf("no flow and no finding in %q", text)
 		}
 		lines := strings.Split(string(text), "\n")
-		for _, l := range []diag.List{connector, found, connections, table} {
+		for _, l := range []diag.List{connector, group, found, connections, table} {
 			for _, x := range l {
 				inside(t, lines, x.Pos)
 			}

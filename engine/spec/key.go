@@ -11,7 +11,7 @@ type Key struct {
 	Help     string   // one sentence without a full stop
 	Example  string   // a value, as it would be written
 
-	Least int    // of Whole: the least number
+	Least int // of Whole: the least number
 
 	Forms []Form // of Either: which forms those are; of Pairs: the forms of a value, nil for any
 	Names Form   // of a map with names of the author's choice: Name or Identifier, Line where any will do
@@ -77,7 +77,7 @@ func Sections() []Section {
 
 		triggerEntrySection().shown(), scheduleSection().shown(), inboundSection().shown(),
 		stepSection().shown(), retrySection().shown(), branchSection().shown(), caseSection().shown(),
-		waitForSection().shown(), approveSection().shown(), flowLimitsSection().shown(), flowKeepSection().shown(),
+		waitForSection().shown(), approveSection().shown(), flowLimitsSection().shown(),
 		connectionSection().shown(),
 
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),

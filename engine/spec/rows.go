@@ -195,6 +195,7 @@ func names[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 // a sentence.
 func reasons[T any](name, help, example string, at func(*T) *[]Entry) row[T] {
 	r := pairs(name, help, example, at)
+	r.Forms = []Form{Line}
 	r.read = func(p *parser, into *T, s spot) {
 		for _, e := range p.entriesOf(s) {
 			if p.text(spot{key: e.Key, name: e.Key.Value, value: e.Value, rule: Key{Form: Line}}).Given() {

@@ -118,7 +118,7 @@ func (g *schemer) keys(s Section) object {
 	required := []string{}
 	for i, k := range s.Keys {
 		properties = properties.with(k.Name, described(g.key(k), k))
-		if k.Required || i == 0 && k.Form == Version {
+		if k.Required || i == 0 && slices.Contains(Files(), s.Name) {
 			required = append(required, k.Name)
 		}
 	}

@@ -18,6 +18,10 @@ func (g *schemer) rules(s Section) object {
 		return append(exactlyOne(inOrder(s, s.One)), object{
 			{"if", not(requires("trigger"))}, {"then", none("with", "from_start")},
 		}...)
+	case "case":
+		return append(exactlyOne(inOrder(s, s.One)), object{
+			{"if", requires("else")}, {"then", object{{"properties", object{{"else", object{{"enum", []any{true, "true"}}}}}}}},
+		}...)
 	case "schedule":
 		return append(exactlyOne(inOrder(s, s.One)), object{
 			{"if", not(requires("time"))}, {"then", none("on")},
@@ -38,7 +42,9 @@ func stepRules(s Section) object {
 	return object{
 		{"if", requires("for_each")},
 		{"then", append(exactlyOne(inLoop), none(others...)...)},
-		{"else", append(exactlyOne(alone), none("steps", "as", "at_once")...)},
+		{"else", append(exactlyOne(alone), object{{"properties", object{
+			{"steps", false}, {"as", false}, {"at_once", false}, {"on_error", object{{"enum", []string{"stop", "continue"}}}},
+		}}}...)},
 		{"allOf", []object{{
 			{"if", not(anyOf(requires("action"), requires("call")))}, {"then", none("with")},
 		}}},

@@ -13,7 +13,9 @@ func scalarSchema(k Key) object {
 	case Word:
 		return object{{"enum", k.Words}}
 	case TypeName:
-		return object{{"type", "string"}, {"examples", Kinds()}}
+		return object{{"type", anyText()}, {"minLength", 1}, {"examples", Kinds()}}
+	case Path:
+		return append(object{{"type", anyText()}}, pattern(k.Form)...)
 	case Expression:
 		return object{
 			{"type", anyText()},
@@ -21,6 +23,8 @@ func scalarSchema(k Key) object {
 			{"pattern", bareForm},
 			{"patternErrorMessage", "an expression, written without ${{ }}"},
 		}
+	case Name, Identifier:
+		return append(object{{"type", []string{"string", "boolean"}}}, pattern(k.Form)...) // true is a word like others
 	case Switch:
 		return orText("boolean", "^(true|false)$", "true or false")
 	case Whole:

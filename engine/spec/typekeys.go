@@ -81,7 +81,7 @@ func (p *parser) typeDef(s spot) *TypeDef {
 	if s.value.Kind == Map {
 		return p.inlineType(s)
 	}
-	s.rule.Form = Line
+	s.rule.Form = TypeName
 	t := p.text(s)
 	if !t.Given() {
 		return nil
