@@ -231,11 +231,11 @@ func (t *tx) renameConnection(from, to string) error {
 		statement{`delete from seen where` + is, name(to)},
 		statement{`delete from cursor where` + is, name(to)},
 		statement{`delete from account where connection = ?`, []any{to}},
-		statement{`delete from sealed where kind = 'token' and (name = ? or name > ? and name < ?)`, name(to)},
+		statement{`delete from sealed where kind in ('token', 'refused') and (name = ? or name > ? and name < ?)`, name(to)},
 		statement{`update seen` + change, changed},
 		statement{`update cursor` + change, changed},
 		statement{`update account set connection = ? where connection = ?`, []any{to, from}},
-		statement{`update sealed set name = ? || substr(name, ?) where kind = 'token' and (name = ? or name > ? and name < ?)`, changed},
+		statement{`update sealed set name = ? || substr(name, ?) where kind in ('token', 'refused') and (name = ? or name > ? and name < ?)`, changed},
 		// The queues of a flow that runs for many accounts begin with theirs.
 		statement{
 			`update run set queue = ? || substr(queue, ?) where connection <> '' and connection > ? and connection < ?

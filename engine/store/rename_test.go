@@ -143,8 +143,10 @@ func TestRenameConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.PutSealed(t.Context(), "secret", "old", nil); err != nil {
-		t.Fatal(err)
+	for _, kind := range []string{"secret", "refused"} {
+		if err := s.PutSealed(t.Context(), kind, "old", []byte("old")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.KeepAccounts(t.Context(), []journal.Account{{Connection: "old", ID: "7", Seen: start}, {Connection: "new", ID: "8", Seen: start}}); err != nil {
 		t.Fatal(err)
@@ -164,12 +166,12 @@ func TestRenameConnection(t *testing.T) {
 	}
 	stop()
 	got := rows(t, dir, `select connection, queue from run where id between 2 and 5 order by id`, `select connection, json_extract(value, '$.of') from cursor`,
-		`select kind, name, coalesce(cast(body as text), '') from sealed where kind in ('secret', 'token')`, `select connection, id from account`,
+		`select kind, name, coalesce(cast(body as text), '') from sealed where kind in ('secret', 'token', 'refused')`, `select connection, id from account`,
 		`select distinct connection from seen where flow = 'f' and connection <> 'main'`)
 	want := []string{
 		"new | ", `new/7 | new/7 by "x"`, "old_2 | all", "new | ",
 		"new | old", "new/7 | old/7", "older | older",
-		"secret | old | ", "token | new | old", "token | new/7 | old/7", "token | older | older",
+		"refused | new | old", "secret | old | old", "token | new | old", "token | new/7 | old/7", "token | older | older",
 		"new | 7", "new", "new/7", "old_2",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

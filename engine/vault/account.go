@@ -71,7 +71,7 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 		return nil, nil //nolint:nilnil // no token is no error
 	}
 	bound := bindingOf(conn)
-	plain, err := v.openToken(ctx, name, bound, data)
+	plain, err := v.openNamed(ctx, kindToken, name, bound, data)
 	var t *token
 	if err == nil {
 		t, err = decodeToken(plain)
@@ -90,10 +90,10 @@ func (v *Vault) read(ctx context.Context, name string, conn *program.Connection)
 	return nil, lacking(conn, "the sign-in of connection %q cannot be opened (%v): %s", name, err, toConnect(name))
 }
 
-// openToken opens what is kept under the name of a connection. What was sealed
+// openNamed opens what is kept under the name of a connection. What was sealed
 // when it, or its connector, had another one is sealed anew.
-func (v *Vault) openToken(ctx context.Context, name string, bound binding, data []byte) ([]byte, error) {
-	plain, err := v.box.open(kindToken, name, bound, data)
+func (v *Vault) openNamed(ctx context.Context, kind, name string, bound binding, data []byte) ([]byte, error) {
+	plain, err := v.box.open(kind, name, bound, data)
 	if err == nil {
 		return plain, nil
 	}
@@ -101,12 +101,12 @@ func (v *Vault) openToken(ctx context.Context, name string, bound binding, data 
 	connectors := append([]string{bound.connector}, v.names.Before(journal.ConnectorName, bound.connector)...)
 	for _, was := range names {
 		for _, connector := range connectors {
-			plain, other := v.box.open(kindToken, was, binding{connector, bound.host}, data)
+			plain, other := v.box.open(kind, was, binding{connector, bound.host}, data)
 			if other != nil {
 				continue
 			}
-			if err := v.store.PutSealed(ctx, kindToken, name, v.box.seal(kindToken, name, bound, plain)); err != nil {
-				v.log.Warn("token not sealed anew", "connection", name, "error", err) // the next one to read it tries again
+			if err := v.store.PutSealed(ctx, kind, name, v.box.seal(kind, name, bound, plain)); err != nil {
+				v.log.Warn("not sealed anew", "kind", kind, "connection", name, "error", err) // the next one to read it tries again
 			}
 			return plain, nil
 		}

@@ -107,7 +107,7 @@ func (v *Vault) refusedFixed(ctx context.Context, name string, c credential) (bo
 		return false, nil
 	}
 	var r fixedRefusal
-	plain, err := v.box.open(kindRefused, name, binding{}, data)
+	plain, err := v.openNamed(ctx, kindRefused, name, binding{}, data)
 	if err != nil || json.Unmarshal(plain, &r) != nil {
 		return false, nil //nolint:nilerr // what cannot be read says nothing
 	}

@@ -71,3 +71,22 @@ func TestRenamedSignIn(t *testing.T) {
 	after.Name = "new"
 	wantAuthorized(t, v, &after, "Bearer access-1")
 }
+
+// TestRenamedRefusal: a service that refused the credentials of a connection
+// refused them under each name.
+func TestRenamedRefusal(t *testing.T) {
+	store := newMemory()
+	names := journal.Renames{{ID: 1, Kind: journal.ConnectionName, From: "old", To: "new"}}
+	c := credential{header: "Bearer x"}
+	v := open(t, store)
+	data := v.box.seal(kindRefused, "old", binding{}, []byte(`{"of":"`+c.mark()+`"}`))
+	for _, kept := range []string{"new", "other"} {
+		if err := store.PutSealed(t.Context(), kindRefused, kept, data); err != nil {
+			t.Fatal(err)
+		}
+		refused, err := openWith(t, Options{Store: store, Key: testKey(1), Renames: names}).refusedFixed(t.Context(), kept, c)
+		if want := kept == "new"; refused != want || err != nil {
+			t.Errorf("refusedFixed(%s) = %t, %v, want %t", kept, refused, err, want)
+		}
+	}
+}
