@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"patchbay/engine/journal"
 )
@@ -217,6 +218,12 @@ func (t *tx) renameFlow(from, to string) error {
 		statement{`insert into tally (flow, status, runs) select ?, status, runs from tally where flow = ?
 			on conflict do update set runs = runs + excluded.runs`, []any{to, from}},
 		statement{`delete from tally where flow = ?`, []any{from}},
+		// A replay that was cut off is known by the flow, in quotes, and the rest.
+		statement{`delete from replay where substr(name, 1, ?) = ?`, []any{len([]rune(to)) + 3, strconv.Quote(to) + " "}},
+		statement{
+			`update replay set name = ? || substr(name, ?), body = json_set(body, '$.flow', ?) where substr(name, 1, ?) = ?`,
+			[]any{strconv.Quote(to) + " ", len([]rune(from)) + 4, to, len([]rune(from)) + 3, strconv.Quote(from) + " "},
+		},
 		// What watches the failures of the flow is at its place among them.
 		statement{`update cursor set value = json_set(value, '$.of', ?) where json_extract(value, '$.of') = ?`, []any{to, from}},
 	)

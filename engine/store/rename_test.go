@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,11 @@ func TestRenameFlow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{`"old" "" "start" `, `"old" "failed" "start" `, `"older" "" "start" `, `"new" "" "start" `} {
+		if err := s.Replay(t.Context(), journal.Replay{Name: name, Begun: start, Position: 3, Told: map[string]any{"flow": "old"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	count, err := s.CountRename(t.Context(), journal.FlowName, "old", "new")
 	if want := (store.RenameCount{Runs: 2, Open: 2, Seen: 2, Cursors: 2, Joined: 1}); count != want || err != nil {
 		t.Errorf("CountRename = %+v, %v, want %+v", count, err, want)
@@ -113,11 +119,13 @@ func TestRenameFlow(t *testing.T) {
 	stop()
 	got := rows(t, dir, `select flow, trigger, connection, value from cursor`, `select hash, flow from definition order by hash`, `select flow, hash from published`,
 		`select id, kind, before, after, coalesce(work, 'done') from rename`, `select 'left', flow from run where flow = 'old'
-			union select 'left', flow from seen where flow = 'old' union select 'left', flow from tally where flow = 'old'`)
+			union select 'left', flow from seen where flow = 'old' union select 'left', flow from tally where flow = 'old'`,
+		`select name, body, position from replay`)
 	want := []string{
 		`alarm | all |  | {"at":12,"of":"*"}`, `alarm | flow_failed |  | {"at":12,"of":"new"}`,
 		`new | changed | main | {"at":12,"of":"q.changed id@at {}"}`, `new | schedule |  | {"at":12,"of":"every 1h0m0s"}`,
 		"of new | new", "of old | new", "of other | other", "new | of old", "other | of other", "1 | flow | old | new | done",
+		`"new" "" "start"  | {"flow":"new"} | 3`, `"new" "failed" "start"  | {"flow":"new"} | 3`, `"older" "" "start"  | {"flow":"old"} | 3`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -279,5 +287,28 @@ func TestRenameIsFinished(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(other, "rename-*")); len(left) > 0 || err != nil {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestRenameKnowsAllTexts lists every column that holds text: one that is new
+// may hold a name, which a rename must change then.
+func TestRenameKnowsAllTexts(t *testing.T) {
+	dir := t.TempDir()
+	_, stop := begin(t, dir)
+	stop()
+	got := rows(t, dir, `select m.name || '.' || c.name from sqlite_master m join pragma_table_info(m.name) c
+		where m.type = 'table' and m.name not like 'sqlite_%' and lower(c.type) in ('text', 'blob') order by 1`)
+	changed := strings.Fields(`account.connection cursor.connection cursor.flow cursor.value definition.flow point.connection point.trigger
+		published.flow replay.body replay.name run.connection run.flow run.queue sealed.name
+		seen.connection seen.flow seen.trigger tally.flow`)
+	// What is sealed, or a version of a flow, goes by the renames since; what is
+	// told of the past says what it was then; all else names nothing.
+	left := strings.Fields(`sealed.body definition.body definition.hash published.hash run.definition point.definition
+		event.body payload.body run.reason rejection.address rejection.reason rename.after rename.before rename.key rename.kind rename.work
+		account.id account.name cursor.trigger meta.name meta.value offer.path point.at record.body record.key record.tab record_op.path
+		run.event_id run.parent_path run.status run.trigger sealed.kind seen.event_id tally.status wait.key wait.path`)
+	want := slices.Sorted(slices.Values(slices.Concat(changed, left)))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("columns that hold text, and what a rename is known to do about them (-known +there):\n%s", diff)
 	}
 }
