@@ -29,7 +29,7 @@ func TestKeepBesideServe(t *testing.T) {
 
 	got := steadied(said(t, exitDone, "backup", file, "--with-key", "--sandbox", "--dir", dir))
 	want := fmt.Sprintf(`backup of %s written to %s (1.0 MB)
-  sandbox data in format 6, 2 runs (0 not ended), 2 live flows, 0 connections with tokens, 0 secrets
+  sandbox data in format 7, 2 runs (0 not ended), 2 live flows, 0 connections with tokens, 0 secrets
   the key 0123456789abcdef is in it: whoever has the file can read its tokens and secrets
   flows/ and connectors/ are not in it: keep these files too
 `, data, file)
@@ -37,7 +37,7 @@ func TestKeepBesideServe(t *testing.T) {
 		t.Errorf("backup beside serve printed\n%s\nwant\n%s", got, want)
 	}
 	got = steadied(said(t, exitDone, "doctor", "--sandbox", "--dir", dir))
-	want = data + ": sandbox data in format 6, 1.0 MB, 2 runs (0 not ended), the oldest of 2026-01-01 00:00:00\nno problems\n"
+	want = data + ": sandbox data in format 7, 1.0 MB, 2 runs (0 not ended), the oldest of 2026-01-01 00:00:00\nno problems\n"
 	if got != want {
 		t.Errorf("doctor beside serve printed\n%s\nwant\n%s", got, want)
 	}
