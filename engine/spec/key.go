@@ -77,7 +77,7 @@ func Sections() []Section {
 
 		triggerEntrySection().shown(), scheduleSection().shown(), inboundSection().shown(),
 		stepSection().shown(), retrySection().shown(), branchSection().shown(), caseSection().shown(),
-		waitForSection().shown(), approveSection().shown(), flowLimitsSection().shown(),
+		waitForSection().shown(), approveSection().shown(), flowLimitsSection().shown(), flowKeepSection().shown(),
 		connectionSection().shown(),
 
 		apiSection().shown(), shapeSection().shown(), invocationSection().shown(), authSection().shown(),
