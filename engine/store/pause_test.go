@@ -56,8 +56,12 @@ func TestGoOn(t *testing.T) {
 	if diff := cmp.Diff(want, all); diff != "" || err != nil {
 		t.Errorf("Paused(), %v (-want +got):\n%s", err, diff)
 	}
-	if alone := claim(t, s, start.Add(time.Hour), many); len(alone) > 0 {
-		t.Errorf("%d runs are due by themselves, want none", len(alone))
+	// Not when the leases end under which they began to wait, either.
+	if got := claim(t, s, start.Add(2*time.Hour), many); len(got) != 0 {
+		t.Errorf("due two hours later = %d runs, want none", len(got))
+	}
+	if due, ok, err := s.NextDue(t.Context()); ok || err != nil {
+		t.Errorf("NextDue() = %v, %v, want nothing that is due by itself", due, err)
 	}
 	signs, err := s.Signs(t.Context(), start.Add(time.Hour))
 	if err != nil || len(signs.Asleep) > 0 {
