@@ -48,8 +48,8 @@ func madeCases() []*corpusCase {
 		cases = append(cases, &corpusCase{name: name, files: map[string][]byte{file: []byte(text)}})
 	}
 	flow := func(name, text string) { add(name, "flows/broken.yaml", text) }
-	for _, make := range []func(func(name, text string)){halfWritten, bytesOfOtherKinds, tooMuch, tooDeeply} {
-		make(flow)
+	for _, these := range []func(func(name, text string)){halfWritten, bytesOfOtherKinds, tooMuch, tooDeeply} {
+		these(flow)
 	}
 	add("deep-types-of-a-connector", "connectors/kiosk/connector.yaml", deepTypes(60))
 	add("many-connections", "flows/connections.yaml", manyConnections(500))

@@ -192,7 +192,8 @@ func (c *checker) unknownFunction(n ast.Node, name string) {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	fix, hint := diag.Nearest(name, names), ""
+	var hint string
+	fix := diag.Nearest(name, names)
 	switch m, ok := meantFunction(name); {
 	case ok:
 		fix, hint = m.fix, m.hint

@@ -89,8 +89,8 @@ func scanExpression(text string, from int) (Part, *Problem) {
 // is a name or a call; a brace behind it is half of its end.
 var begun = regexp.MustCompile(`^\$\{\{[ \t]*[A-Za-z_][\w.?\[\]]*(\([^(){}$]*\))?( *\})?`)
 
-// unclosed ends an expression that has no end before the next one, so that that
-// one is read too. Where it begins with a name it is most likely that alone.
+// unclosed ends an expression that has no end before the next one, which is
+// read too then. Where it begins with a name it is most likely that alone.
 func unclosed(text string, from int) (Part, *Problem) {
 	start, end := from+len("${{"), len(text)
 	if i := strings.Index(text[start:], "${{"); i >= 0 {

@@ -148,7 +148,7 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	f := diag.Finding{Code: "F203", Message: fmt.Sprintf("%q is not a connector", role), Hint: namesHint("connector", role, names)}
-	if dotted := otherSigns.Replace(t.Value); role == t.Value && dotted != t.Value {
+	if dotted := otherSigns().Replace(t.Value); role == t.Value && dotted != t.Value {
 		if first, _, _ := strings.Cut(dotted, "."); slices.Contains(names, first) {
 			f.Message, f.Hint = fmt.Sprintf("%q is no name of an action or a trigger", t.Value), "points stand between its parts"
 			f.Pos, f.Width, f.Fix = t.Pos, width(t.Value), replacement(t.Pos, width(t.Value), dotted, false)
@@ -161,8 +161,8 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 	})
 }
 
-// otherSigns are what other tools have between the parts of a name.
-var otherSigns = strings.NewReplacer("/", ".", "::", ".", ":", ".", " ", ".", "->", ".")
+// otherSigns writes dots for what other tools have between the parts of a name.
+func otherSigns() *strings.Replacer { return strings.NewReplacer("/", ".", "::", ".", ":", ".", " ", ".", "->", ".") }
 
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.

@@ -63,7 +63,7 @@ func (s spot) formFix() *diag.Fix {
 	if s.value.Kind != String || t.spansLines() || !t.Plain {
 		return nil
 	}
-	text := ""
+	var text string
 	switch {
 	case s.item && operation.MatchString(t.Value) && slices.Contains([]string{"step", "branch"}, s.rule.Section):
 		text = "{ action: " + t.Value + " }"
