@@ -18,16 +18,9 @@ import (
 // not given. Where nobody has signed in, or the data folder cannot be looked
 // into, nothing is known, and the files are judged alone.
 func (a *app) ungranted(ctx context.Context, set *program.Set) diag.List {
-	if _, err := os.Stat(filepath.Join(a.dataDir(), "patchbay.db")); err != nil || a.sandbox {
-		return nil
-	}
-	opt, err := a.options(slog.LevelError)
+	known, err := a.granted(ctx, set)
 	if err != nil {
-		return nil
-	}
-	known, err := granted(ctx, opt, set)
-	if err != nil {
-		return nil
+		known = nil
 	}
 	return set.Ungranted(func(name string) ([]string, bool) {
 		scopes, ok := known[name]
@@ -36,7 +29,14 @@ func (a *app) ungranted(ctx context.Context, set *program.Set) diag.List {
 }
 
 // granted asks the process that owns the data folder, or looks itself.
-func granted(ctx context.Context, opt engine.Options, set *program.Set) (map[string][]string, error) {
+func (a *app) granted(ctx context.Context, set *program.Set) (map[string][]string, error) {
+	if _, err := os.Stat(filepath.Join(a.dataDir(), "patchbay.db")); err != nil || a.sandbox {
+		return nil, err
+	}
+	opt, err := a.options(slog.LevelError)
+	if err != nil {
+		return nil, err
+	}
 	e, err := engine.Open(ctx, opt)
 	if locked, ok := errors.AsType[*store.LockedError](err); ok {
 		c, err := running(opt, locked)

@@ -85,9 +85,10 @@ func halfWritten(flow func(name, text string)) {
 // saves.
 func bytesOfOtherKinds(flow func(name, text string)) {
 	misspelt := strings.Replace(soundFlow, "event.lines", "event.liens", 1)
-	utf16le := "\xff\xfe"
+	var utf16le strings.Builder
+	utf16le.WriteString("\xff\xfe")
 	for _, u := range utf16.Encode([]rune(soundFlow)) {
-		utf16le += string([]byte{byte(u), byte(u >> 8)})
+		utf16le.WriteString(string([]byte{byte(u), byte(u >> 8)}))
 	}
 	for _, c := range [][2]string{
 		{"byte-order-mark", "\ufeff" + misspelt},
@@ -96,7 +97,7 @@ func bytesOfOtherKinds(flow func(name, text string)) {
 		{"line-ends-of-old-macs", strings.ReplaceAll(misspelt, "\n", "\r")},
 		{"line-separator", strings.Replace(misspelt, "nobody has", "nobody\u2028has", 1)},
 		{"latin-1", strings.Replace(soundFlow, "→", "\xe9", 1)},
-		{"utf-16", utf16le},
+		{"utf-16", utf16le.String()},
 		{"nul", strings.Replace(soundFlow, "nobody", "no\x00body", 1)},
 		{"bell", strings.Replace(soundFlow, "nobody", "no\abody", 1)},
 		{"escape-sequences", strings.Replace(soundFlow, "nobody", "\x1b[31mnobody\x1b[0m", 1)},

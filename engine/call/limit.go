@@ -65,14 +65,8 @@ func newBudgets() *budgets {
 // crowd is how many budgets are kept without a look at which of them are over.
 const crowd = 4096
 
-// reserve takes a place in each of the limits and returns when it is to be
-// used. If that is further away than `longest` nothing is taken.
-func (b *budgets) reserve(now time.Time, account string, keys []budgetKey, longest time.Duration) (time.Time, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.take(now, account, keys, longest)
-}
-
+// take takes a place in each of the limits and returns when it is to be used. If
+// that is further away than `longest` nothing is taken. The lock is held.
 func (b *budgets) take(now time.Time, account string, keys []budgetKey, longest time.Duration) (time.Time, bool) {
 	at := now
 	if until := b.blocked[account]; until.After(at) {

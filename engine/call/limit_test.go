@@ -249,7 +249,7 @@ func TestBudgetNeverExceeds(t *testing.T) {
 	keys := []budgetKey{{account: "a", allow: 7, per: 10 * time.Second}, {account: "a", allow: 20, per: time.Minute}}
 	var sent []time.Time
 	for i := range 2000 {
-		at, ok := b.reserve(now, "a", keys, 5*time.Second)
+		at, ok := b.take(now, "a", keys, 5*time.Second)
 		if ok {
 			sent = append(sent, at)
 		}
@@ -278,7 +278,7 @@ func TestBudgetStaysSmall(t *testing.T) {
 	b := newBudgets()
 	k := budgetKey{account: "a", allow: 200000, per: 24 * time.Hour}
 	for range 150000 {
-		if _, ok := b.reserve(now, "a", []budgetKey{k}, 0); !ok {
+		if _, ok := b.take(now, "a", []budgetKey{k}, 0); !ok {
 			t.Fatal("reserve refused a call within the limit")
 		}
 		now = now.Add(500 * time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/engine/journal"
@@ -109,11 +110,11 @@ func newReplay(req ReplayRequest, now time.Time) (*replaying, *refusal) {
 // name is the same for two requests that ask for the same: so a replay that
 // was cut off goes on where it was.
 func (p *replaying) name() string {
-	name := ""
+	var name strings.Builder
 	for _, part := range []string{p.req.Flow, p.req.Status, p.req.From, p.req.With, p.req.Since, p.req.Until} {
-		name += strconv.Quote(part) + " "
+		name.WriteString(strconv.Quote(part) + " ")
 	}
-	return name
+	return name.String()
 }
 
 // moment reads a time, or how long ago it was; "" is now.

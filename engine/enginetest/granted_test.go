@@ -64,7 +64,7 @@ steps:
 
 	// Who saves a file is told, too.
 	for len(told) > 0 {
-		<-told
+		<-told //nolint:errcheck // findings of before
 	}
 	write(t, dir, "flows/again.yaml", "flow: 1\ntriggers: [{ on_demand: {} }]\nsteps:\n  - action: bank.pay\n    with: { n: \"2\" }\n")
 	var places []string

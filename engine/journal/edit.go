@@ -58,10 +58,6 @@ func (s *State) forgetEdits(path string) {
 	maps.DeleteFunc(s.edits, func(p string, _ []Edit) bool { return Inside(p, path) })
 }
 
-// Edits returns what a person has set of the step or the turn at path, in the
-// order in which it was.
-func (s *State) Edits(path string) []Edit { return slices.Clone(s.edits[path]) }
-
 // Edited returns what the step or the turn at path is given, v, with what a
 // person has set in it. v itself is not changed.
 func (s *State) Edited(path string, v any) any {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"patchbay/engine/expr"
 	"patchbay/engine/value"
@@ -31,16 +32,17 @@ func (s *Step) Fingerprint(given any) string {
 // Written is the same for two steps that are written the same, as far as that
 // decides what they are given.
 func (s *Step) Written() string {
-	text := s.Does() + " " + s.With.Source()
+	var text strings.Builder
+	text.WriteString(s.Does() + " " + s.With.Source())
 	for _, n := range s.Set {
-		text += " " + n.Name + ": " + n.Value.Source()
+		text.WriteString(" " + n.Name + ": " + n.Value.Source())
 	}
 	for _, b := range s.Branches {
 		if b.If != nil {
-			text += " if " + b.If.Source()
+			text.WriteString(" if " + b.If.Source())
 		}
 	}
-	return text
+	return text.String()
 }
 
 // Does says what a step does, as far as another one at its place would not.
@@ -91,14 +93,15 @@ func describeType(t *value.Type, open []*value.Type) string {
 		return t.String()
 	}
 	open = append(open, t)
-	text := fmt.Sprint(t.Kind, t.Optional, t.Values)
+	var text strings.Builder
+	fmt.Fprint(&text, t.Kind, t.Optional, t.Values)
 	if t.Elem != nil {
-		text += "(" + describeType(t.Elem, open) + ")"
+		text.WriteString("(" + describeType(t.Elem, open) + ")")
 	}
 	for _, f := range t.Fields {
-		text += fmt.Sprintf("{%s %q %s}", f.Name, f.Wire, describeType(f.Type, open))
+		fmt.Fprintf(&text, "{%s %q %s}", f.Name, f.Wire, describeType(f.Type, open))
 	}
-	return text
+	return text.String()
 }
 
 // Reads returns the dotted paths that the expressions of a step read, but not
@@ -136,18 +139,19 @@ func (v *Value) Source() string {
 	case v.Code != nil:
 		return "${{ " + v.Code.Source() + " }}"
 	}
-	text := fmt.Sprintf("%#v", v.Const)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%#v", v.Const)
 	for _, p := range v.Parts {
-		text += fmt.Sprintf(" %q", p.Text)
+		fmt.Fprintf(&text, " %q", p.Text)
 		if p.Code != nil {
-			text += " ${{ " + p.Code.Source() + " }}"
+			text.WriteString(" ${{ " + p.Code.Source() + " }}")
 		}
 	}
 	for _, e := range v.List {
-		text += " - " + e.Source()
+		text.WriteString(" - " + e.Source())
 	}
 	for _, f := range v.Object {
-		text += " " + f.Name + ": " + f.Value.Source()
+		text.WriteString(" " + f.Name + ": " + f.Value.Source())
 	}
-	return text
+	return text.String()
 }

@@ -162,7 +162,9 @@ func (c *flowCheck) noConnector(t spec.Text, role string) {
 }
 
 // otherSigns writes dots for what other tools have between the parts of a name.
-func otherSigns() *strings.Replacer { return strings.NewReplacer("/", ".", "::", ".", ":", ".", " ", ".", "->", ".") }
+func otherSigns() *strings.Replacer {
+	return strings.NewReplacer("/", ".", "::", ".", ":", ".", " ", ".", "->", ".")
+}
 
 // asks reports whether the name behind a role or connector is that of a
 // trigger, or of an action that only reads.

@@ -104,12 +104,13 @@ func TestFloodAndTrickle(t *testing.T) {
 			claimed(t, s, 1, nil)
 		}
 		accept(t, s, through("trickle", "", start), through("flood", "loc2", start))
-		got := claimed(t, s, 1, nil)
+		var got strings.Builder
+		got.WriteString(claimed(t, s, 1, nil))
 		for range 3 {
-			got += " " + claimed(t, s, 1, nil)
+			got.WriteString(" " + claimed(t, s, 1, nil))
 		}
-		if !strings.Contains(got, "trickle/") || !strings.Contains(got, "flood/loc2") {
-			t.Errorf("four claims of the %dth round give %s, want one of them for the trickle and one for loc2", n, got)
+		if !strings.Contains(got.String(), "trickle/") || !strings.Contains(got.String(), "flood/loc2") {
+			t.Errorf("four claims of the %dth round give %s, want one of them for the trickle and one for loc2", n, got.String())
 		}
 	}
 	stop()
