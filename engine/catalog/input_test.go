@@ -16,7 +16,7 @@ func TestBadInput(t *testing.T) {
 		rejected         string
 		findings         []string
 	}{
-		{"no YAML", "flows/x.yaml", "flow: 1\nsteps: [", "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: triggers is missing: a flow needs it [S103]`, `flows/x.yaml:2:8: [ is not closed [Y117]`}},
+		{"no YAML", "flows/x.yaml", "flow: 1\nsteps: [", "flows/x.yaml x kept=false", []string{`flows/x.yaml:2:8: [ is not closed [Y117]`}},
 		{"empty", "flows/x.yaml", "", "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: the file is empty [S106]`}},
 		{"large", "flows/x.yaml", strings.Repeat("flow: 1\n", 10<<20/8), "flows/x.yaml x kept=false", []string{`flows/x.yaml: the file has 10240 KB, more than 1 MB is not read [Y103]`}},
 		{"binary", "flows/x.yaml", "\x00\x01\xff\xfe flow: 1", "flows/x.yaml x kept=false", []string{`flows/x.yaml:1:1: the character U+0000 stands here, which no text has [Y102]`}},

@@ -63,21 +63,22 @@ func TestEdited(t *testing.T) {
 func TestEditsLast(t *testing.T) {
 	tests := []struct {
 		retried string
-		want    int
+		want    string
 	}{
-		{"each[1].send", 1},
-		{"each[1].send.", 1},
-		{"other", 1},
-		{"each[1]", 0},
-		{"each", 0},
-		{"", 0},
+		{"each[1].send", "grace"},
+		{"each[1].send.", "grace"},
+		{"other", "grace"},
+		{"each[1]", "ada"},
+		{"each", "ada"},
+		{"", "ada"},
 	}
 	for _, test := range tests {
 		s := journal.Fold(story("failed each[1].send\n caught each[1]\n done each\n ended partly_failed"))
 		s.Apply(edit("to", nil, "grace").Event("each[1].send"))
 		s.Apply(journal.Event{At: at, Kind: journal.Retried, Path: test.retried})
-		if got := len(s.Edits("each[1].send")); got != test.want {
-			t.Errorf("after a retry of %q there are %d edits, want %d", test.retried, got, test.want)
+		want := map[string]any{"to": test.want}
+		if diff := cmp.Diff(any(want), s.Edited("each[1].send", map[string]any{"to": "ada"})); diff != "" {
+			t.Errorf("after a retry of %q (-want +got):\n%s", test.retried, diff)
 		}
 	}
 }
