@@ -44,7 +44,7 @@ type lineKey struct {
 	flow string
 }
 
-// find takes a place for a call in each of the limits, as [budgets.reserve]
+// find takes a place for a call in each of the limits, as [budgets.take]
 // does. If the first one is too far away it returns when the call is to come
 // again: at a place that is kept for it, or, where its flow has enough of them,
 // at the time at which it may find one.

@@ -74,9 +74,13 @@ func TestPlanted(t *testing.T) {
 		}
 		if slices.ContainsFunc(found, func(f diag.Finding) bool { return covers(f, s, wrong) }) {
 			column++
+		} else {
+			t.Logf("not at its place: %s %q for %q: %v", s.at, wrong, word, found)
 		}
 		if repaired(broken, opt, s.at.File, text, func(f diag.Finding) bool { return f.Fix != nil && f.Fix.Safe }) {
 			safe++
+		} else {
+			t.Logf("not mended by --fix: %s %q for %q: %v", s.at, wrong, word, found)
 		}
 		if repaired(broken, opt, s.at.File, text, func(f diag.Finding) bool { return f.Fix != nil }) {
 			mended++
