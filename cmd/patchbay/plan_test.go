@@ -22,10 +22,7 @@ func servedAt(t *testing.T, dir string, args ...string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		for served.lines.Scan() { // what it says from here on is nobody's business
-		}
-	}()
+	served.ignore()
 	return newClient("http://"+address.Host, address.Query().Get("token"))
 }
 

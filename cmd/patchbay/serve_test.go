@@ -21,6 +21,7 @@ type command struct {
 	seen  strings.Builder
 	stop  context.CancelFunc
 	code  chan int
+	rest  chan struct{} // closed at the end of what nobody reads; nil where it is read
 }
 
 // start runs a command line in the background.
@@ -55,9 +56,22 @@ func (c *command) until(form string) string {
 	return ""
 }
 
+// ignore reads what the command says from here on, which is nobody's business.
+func (c *command) ignore() {
+	c.rest = make(chan struct{})
+	go func() {
+		defer close(c.rest)
+		for c.lines.Scan() {
+		}
+	}()
+}
+
 // end stops the command and returns its exit code.
 func (c *command) end() int {
 	c.stop()
+	if c.rest != nil {
+		<-c.rest
+	}
 	for c.lines.Scan() {
 		c.seen.WriteString(c.lines.Text() + "\n")
 	}
