@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,47 +11,16 @@ import (
 )
 
 // dismiss takes a failure out of the inbox: nobody has to do anything about it.
-func (c *Console) dismiss(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req DismissRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	out, refused, err := c.putAside(r.Context(), run.ID, req)
-	switch {
-	case errors.Is(err, journal.ErrNotEnded), errors.Is(err, journal.ErrNoRun):
-		fail(w, http.StatusConflict, "the run was taken up again or removed meanwhile", "")
-	case err != nil:
-		c.internal(w, r, err)
-	case refused != nil:
-		fail(w, refused.status, refused.message, refused.hint)
-	default:
-		answer(w, http.StatusOK, out)
-	}
-}
+func (c *Console) dismiss(w http.ResponseWriter, r *http.Request) { changeRun(c, w, r, c.putAside) }
 
-// putAside writes down that a failure was dismissed. As with retries one goes
-// on at a time.
-func (c *Console) putAside(ctx context.Context, id int64, req DismissRequest) (DismissAnswer, *refusal, error) {
-	c.retries.Lock()
-	defer c.retries.Unlock()
-	run, err := c.opt.Store.RunByID(ctx, id)
-	if err != nil {
-		return DismissAnswer{}, nil, err
-	}
-	events, err := c.opt.Store.Events(ctx, id)
-	if err != nil {
-		return DismissAnswer{}, nil, err
-	}
+// putAside writes down that a failure was dismissed.
+func (c *Console) putAside(ctx context.Context, run journal.Run, events []journal.Event, req DismissRequest) (DismissAnswer, *refusal, error) {
 	if refused := mayDismiss(run, journal.Fold(events), req); refused != nil {
 		return DismissAnswer{}, refused, nil
 	}
 	e := journal.Event{At: time.Now(), Kind: journal.Dismissed, Path: req.Path, Text: strings.TrimSpace(req.Reason), By: req.By}
 	left := len(journal.Fold(append(events, e)).Letters())
-	return DismissAnswer{Run: id, Path: req.Path, Left: left}, nil, c.opt.Store.Note(ctx, id, []journal.Event{e}, left == 0)
+	return DismissAnswer{Run: run.ID, Path: req.Path, Left: left}, nil, c.opt.Store.Note(ctx, run.ID, []journal.Event{e}, left == 0)
 }
 
 func mayDismiss(run journal.Run, state *journal.State, req DismissRequest) *refusal {

@@ -31,17 +31,31 @@ func conflict(hint, format string, args ...any) *refusal {
 	return &refusal{http.StatusConflict, fmt.Sprintf(format, args...), hint}
 }
 
-// retry takes a run up again that has ended.
-func (c *Console) retry(w http.ResponseWriter, r *http.Request) {
+// changeRun answers a request to change the run of its address. One goes on at
+// a time: what is known of the run must not change in between.
+func changeRun[Q, A any](c *Console, w http.ResponseWriter, r *http.Request,
+	change func(context.Context, journal.Run, []journal.Event, Q) (A, *refusal, error),
+) {
 	run, ok := c.runOf(w, r)
 	if !ok {
 		return
 	}
-	var req RetryRequest
+	var req Q
 	if !decode(w, r, &req) {
 		return
 	}
-	out, refused, err := c.takeUp(r.Context(), run.ID, req)
+	c.retries.Lock()
+	defer c.retries.Unlock()
+	var out A
+	var refused *refusal
+	var events []journal.Event
+	run, err := c.opt.Store.RunByID(r.Context(), run.ID)
+	if err == nil {
+		events, err = c.opt.Store.Events(r.Context(), run.ID)
+	}
+	if err == nil {
+		out, refused, err = change(r.Context(), run, events, req)
+	}
 	switch {
 	case errors.Is(err, journal.ErrNotEnded), errors.Is(err, journal.ErrNoRun):
 		fail(w, http.StatusConflict, "the run was taken up again or removed meanwhile", "")
@@ -54,19 +68,11 @@ func (c *Console) retry(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// takeUp plans a retry and begins it. One goes on at a time: what is known of
-// the run must not change in between.
-func (c *Console) takeUp(ctx context.Context, id int64, req RetryRequest) (RetryAnswer, *refusal, error) {
-	c.retries.Lock()
-	defer c.retries.Unlock()
-	run, err := c.opt.Store.RunByID(ctx, id)
-	if err != nil {
-		return RetryAnswer{}, nil, err
-	}
-	events, err := c.opt.Store.Events(ctx, id)
-	if err != nil {
-		return RetryAnswer{}, nil, err
-	}
+// retry takes a run up again that has ended.
+func (c *Console) retry(w http.ResponseWriter, r *http.Request) { changeRun(c, w, r, c.takeUp) }
+
+// takeUp plans a retry and begins it.
+func (c *Console) takeUp(ctx context.Context, run journal.Run, events []journal.Event, req RetryRequest) (RetryAnswer, *refusal, error) {
 	p, refused := c.planRetry(ctx, run, events, req)
 	if refused != nil {
 		return RetryAnswer{}, refused, nil
@@ -74,7 +80,7 @@ func (c *Console) takeUp(ctx context.Context, id int64, req RetryRequest) (Retry
 	if req.DryRun {
 		return p.answer, nil, nil
 	}
-	o := journal.Reopening{Run: id, Definition: p.answer.Definition, Events: p.events}
+	o := journal.Reopening{Run: run.ID, Definition: p.answer.Definition, Events: p.events}
 	return p.answer, nil, c.opt.Store.TakeUp(ctx, o)
 }
 
