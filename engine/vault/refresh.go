@@ -103,7 +103,10 @@ func (v *Vault) renewRefused(ctx context.Context, conn *program.Connection, stal
 		return nil
 	}
 	a.mu.Lock()
-	again := time.Since(a.forced) < forcedPause
+	// It may have been replaced since it was loaded: who comes late must not
+	// take that for a refusal of the new one.
+	replaced := a.loaded && a.bound == bindingOf(conn) && follows(a.token, t)
+	again := !replaced && time.Since(a.forced) < forcedPause
 	a.mu.Unlock()
 	if again && t.usable(time.Now()) {
 		return value.Fail(value.ClassAuth, "%s refuses even the token it has just given for connection %q", vendor(conn), conn.Name)
