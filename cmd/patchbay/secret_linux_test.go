@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,8 +19,11 @@ import (
 func pair(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("this machine has no terminals at all:", err)
+	}
 	if err != nil {
-		t.Skip("there are no terminals here:", err)
+		t.Fatal(err)
 	}
 	fd := int(person.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {

@@ -76,25 +76,7 @@ func (q *question) result(found any) (result any, reason string) {
 
 // checkWrite looks with an action that only reads whether a write happened, and
 // writes down what it brought.
-func (c *Console) checkWrite(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req WriteCheckRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	out, refused, err := c.lookAfter(r, run, req)
-	switch {
-	case err != nil:
-		c.internal(w, r, err)
-	case refused != nil:
-		fail(w, refused.status, refused.message, refused.hint)
-	default:
-		answer(w, http.StatusOK, out)
-	}
-}
+func (c *Console) checkWrite(w http.ResponseWriter, r *http.Request) { onRun(c, w, r, c.lookAfter) }
 
 func (c *Console) lookAfter(r *http.Request, run journal.Run, req WriteCheckRequest) (WriteCheckAnswer, *refusal, error) {
 	q, refused, err := c.question(r.Context(), run, req.Path)
@@ -126,29 +108,11 @@ func (c *Console) lookAfter(r *http.Request, run journal.Run, req WriteCheckRequ
 }
 
 // settle takes what a person says came of a write without a known outcome.
-func (c *Console) settle(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req SettleRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	out, refused, err := c.say(r.Context(), run, req)
-	switch {
-	case err != nil:
-		c.internal(w, r, err)
-	case refused != nil:
-		fail(w, refused.status, refused.message, refused.hint)
-	default:
-		answer(w, http.StatusOK, out)
-	}
-}
+func (c *Console) settle(w http.ResponseWriter, r *http.Request) { onRun(c, w, r, c.say) }
 
 // say writes down what came of a write, and lets the run go on.
-func (c *Console) say(ctx context.Context, run journal.Run, req SettleRequest) (SettleAnswer, *refusal, error) {
-	q, refused, err := c.question(ctx, run, req.Path)
+func (c *Console) say(r *http.Request, run journal.Run, req SettleRequest) (SettleAnswer, *refusal, error) {
+	q, refused, err := c.question(r.Context(), run, req.Path)
 	if refused != nil || err != nil {
 		return SettleAnswer{}, refused, err
 	}
@@ -156,7 +120,7 @@ func (c *Console) say(ctx context.Context, run journal.Run, req SettleRequest) (
 	if message != "" {
 		return SettleAnswer{}, &refusal{http.StatusUnprocessableEntity, message, ""}, nil
 	}
-	err = c.opt.Store.Reopen(ctx, run.ID, []journal.Event{e})
+	err = c.opt.Store.Reopen(r.Context(), run.ID, []journal.Event{e})
 	if errors.Is(err, journal.ErrNotEnded) {
 		return SettleAnswer{}, conflict("", "the question was answered meanwhile"), nil
 	}

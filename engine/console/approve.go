@@ -136,41 +136,28 @@ func (c *Console) newQuestion(a *approval) Question {
 }
 
 // approve takes the answer of a person to an approve step.
-func (c *Console) approve(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req ApproveRequest
-	if !decode(w, r, &req) {
-		return
-	}
+func (c *Console) approve(w http.ResponseWriter, r *http.Request) { onRun(c, w, r, c.approved) }
+
+func (c *Console) approved(r *http.Request, run journal.Run, req ApproveRequest) (SettleAnswer, *refusal, error) {
 	events, err := c.opt.Store.Events(r.Context(), run.ID)
 	if err != nil {
-		c.internal(w, r, err)
-		return
+		return SettleAnswer{}, nil, err
 	}
-	form, err := object(req.Form)
+	form, wrong := object(req.Form)
 	switch {
-	case err != nil:
-		fail(w, http.StatusUnprocessableEntity, "form: "+err.Error(), "")
-		return
+	case wrong != nil:
+		return SettleAnswer{}, &refusal{http.StatusUnprocessableEntity, "form: " + wrong.Error(), ""}, nil //nolint:nilerr // what is wrong is told to who answered
 	case req.Approved == nil:
-		fail(w, http.StatusUnprocessableEntity, `"approved" is missing: true or false`, "")
-		return
+		return SettleAnswer{}, &refusal{http.StatusUnprocessableEntity, `"approved" is missing: true or false`, ""}, nil
 	}
 	a, refused, err := c.questionAt(r.Context(), run, events, req.Path)
 	if err == nil && refused == nil {
 		refused, err = c.give(r.Context(), a, *req.Approved, req.By, form)
 	}
-	switch {
-	case err != nil:
-		c.internal(w, r, err)
-	case refused != nil:
-		fail(w, refused.status, refused.message, refused.hint)
-	default:
-		answer(w, http.StatusOK, SettleAnswer{Run: run.ID, Path: a.path})
+	if err != nil || refused != nil {
+		return SettleAnswer{}, refused, err
 	}
+	return SettleAnswer{Run: run.ID, Path: a.path}, nil, nil
 }
 
 // questionAt returns the question an answer is for: the one at the path, or

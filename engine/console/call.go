@@ -24,7 +24,7 @@ func (c *Console) call(w http.ResponseWriter, r *http.Request) {
 	}
 	made, refused := c.toCall(r, req)
 	if refused != nil {
-		fail(w, refused.status, refused.message, refused.hint)
+		refused.tell(w)
 		return
 	}
 	answer(w, http.StatusOK, c.callNow(r.Context(), made))

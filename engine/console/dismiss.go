@@ -11,7 +11,9 @@ import (
 )
 
 // dismiss takes a failure out of the inbox: nobody has to do anything about it.
-func (c *Console) dismiss(w http.ResponseWriter, r *http.Request) { changeRun(c, w, r, c.putAside) }
+func (c *Console) dismiss(w http.ResponseWriter, r *http.Request) {
+	onRun(c, w, r, alone(c, c.putAside))
+}
 
 // putAside writes down that a failure was dismissed.
 func (c *Console) putAside(ctx context.Context, run journal.Run, events []journal.Event, req DismissRequest) (DismissAnswer, *refusal, error) {

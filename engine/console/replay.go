@@ -29,12 +29,8 @@ const (
 // replay takes up many runs again, or says what that would do.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	var req ReplayRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	p, refused := newReplay(req, time.Now())
-	if refused != nil {
-		fail(w, refused.status, refused.message, refused.hint)
+	p, ok := replayOf(w, r, &req)
+	if !ok {
 		return
 	}
 	if !c.knowsFlow(w, r, req.Flow) {
@@ -45,6 +41,19 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, p.told)
+}
+
+// replayOf reads a request for a replay; it has answered if that cannot be done.
+func replayOf(w http.ResponseWriter, r *http.Request, req *ReplayRequest) (*replaying, bool) {
+	if !decode(w, r, req) {
+		return nil, false
+	}
+	p, refused := newReplay(*req, time.Now())
+	if refused != nil {
+		refused.tell(w)
+		return nil, false
+	}
+	return p, true
 }
 
 // replaying is a replay under way.
@@ -205,12 +214,8 @@ func (p *replaying) resume(earlier journal.Replay) bool {
 // closeReplay forgets a replay: the same request is a new one then.
 func (c *Console) closeReplay(w http.ResponseWriter, r *http.Request) {
 	var req ReplayRequest
-	if !decode(w, r, &req) {
-		return
-	}
-	p, refused := newReplay(req, time.Now())
-	if refused != nil {
-		fail(w, refused.status, refused.message, refused.hint)
+	p, ok := replayOf(w, r, &req)
+	if !ok {
 		return
 	}
 	p.kept.Over = true

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,55 +20,8 @@ const (
 	withCurrent  = "current"
 )
 
-// refusal is why something is not done: a sentence for who asked for it.
-type refusal struct {
-	status        int
-	message, hint string
-}
-
-func conflict(hint, format string, args ...any) *refusal {
-	return &refusal{http.StatusConflict, fmt.Sprintf(format, args...), hint}
-}
-
-// changeRun answers a request to change the run of its address. One goes on at
-// a time: what is known of the run must not change in between.
-func changeRun[Q, A any](c *Console, w http.ResponseWriter, r *http.Request,
-	change func(context.Context, journal.Run, []journal.Event, Q) (A, *refusal, error),
-) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req Q
-	if !decode(w, r, &req) {
-		return
-	}
-	c.retries.Lock()
-	defer c.retries.Unlock()
-	var out A
-	var refused *refusal
-	var events []journal.Event
-	run, err := c.opt.Store.RunByID(r.Context(), run.ID)
-	if err == nil {
-		events, err = c.opt.Store.Events(r.Context(), run.ID)
-	}
-	if err == nil {
-		out, refused, err = change(r.Context(), run, events, req)
-	}
-	switch {
-	case errors.Is(err, journal.ErrNotEnded), errors.Is(err, journal.ErrNoRun):
-		fail(w, http.StatusConflict, "the run was taken up again or removed meanwhile", "")
-	case err != nil:
-		c.internal(w, r, err)
-	case refused != nil:
-		fail(w, refused.status, refused.message, refused.hint)
-	default:
-		answer(w, http.StatusOK, out)
-	}
-}
-
 // retry takes a run up again that has ended.
-func (c *Console) retry(w http.ResponseWriter, r *http.Request) { changeRun(c, w, r, c.takeUp) }
+func (c *Console) retry(w http.ResponseWriter, r *http.Request) { onRun(c, w, r, alone(c, c.takeUp)) }
 
 // takeUp plans a retry and begins it.
 func (c *Console) takeUp(ctx context.Context, run journal.Run, events []journal.Event, req RetryRequest) (RetryAnswer, *refusal, error) {

@@ -163,28 +163,17 @@ func (c *Console) wholeRun(ctx context.Context, run journal.Run, events []journa
 	return out, err
 }
 
-func (c *Console) cancel(w http.ResponseWriter, r *http.Request) {
-	run, ok := c.runOf(w, r)
-	if !ok {
-		return
-	}
-	var req struct{}
-	if !decode(w, r, &req) {
-		return
-	}
+func (c *Console) cancel(w http.ResponseWriter, r *http.Request) { onRun(c, w, r, c.cancelled) }
+
+func (c *Console) cancelled(r *http.Request, run journal.Run, _ struct{}) (CancelAnswer, *refusal, error) {
 	err := c.opt.Store.Cancel(r.Context(), run.ID)
 	if errors.Is(err, journal.ErrEnded) {
 		if now, err := c.opt.Store.RunByID(r.Context(), run.ID); err == nil {
 			run = now
 		}
-		fail(w, http.StatusConflict, "the run has ended already: "+string(run.Status), "")
-		return
+		return CancelAnswer{}, conflict("", "the run has ended already: %s", run.Status), nil
 	}
-	if err != nil {
-		c.internal(w, r, err)
-		return
-	}
-	answer(w, http.StatusOK, CancelAnswer{Run: run.ID, Status: journal.Cancelled})
+	return CancelAnswer{Run: run.ID, Status: journal.Cancelled}, nil, err
 }
 
 // statusTone says how good a status is: the colour of it.

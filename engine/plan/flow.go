@@ -229,7 +229,7 @@ func inputs(all []*program.Input) map[string]phrases {
 		if in.Required() {
 			p.add("required", "true")
 		}
-		p.add("default", written(in.Default))
+		p.add("default", in.Default.Source())
 		p.add("label", in.Label)
 		p.add("help", in.Help)
 		out[in.Name] = p

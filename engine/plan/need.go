@@ -96,7 +96,7 @@ func connectionPhrases(k *program.Connection) phrases {
 	}
 	p.add("base_url", k.BaseURL)
 	for _, name := range slices.Sorted(maps.Keys(k.Fields)) {
-		p.add(name, constant(k.Fields[name]))
+		p.add(name, program.SourceOf(k.Fields[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Secrets)) {
 		switch ref := k.Secrets[name]; {

@@ -9,7 +9,6 @@ import (
 
 	"patchbay/engine/expr"
 	"patchbay/engine/program"
-	"patchbay/engine/value"
 )
 
 // said is something that a file says, under its key.
@@ -58,62 +57,18 @@ func (p *phrases) value(key string, v *program.Value) {
 	default:
 		if object, ok := v.Const.(map[string]any); ok && v.IsConst() {
 			for _, name := range union(object, nil) {
-				p.add(key+"."+name, constant(object[name]))
+				p.add(key+"."+name, program.SourceOf(object[name]))
 			}
 			return
 		}
-		p.add(key, written(v))
+		p.add(key, v.Source())
 	}
 }
 
 func (p *phrases) named(key string, fields []program.Named) {
 	for _, f := range fields {
-		p.add(key+"."+f.Name, written(f.Value))
+		p.add(key+"."+f.Name, f.Value.Source())
 	}
-}
-
-// written returns a value in one line, as it could be written in a file.
-func written(v *program.Value) string {
-	switch {
-	case v == nil:
-		return ""
-	case v.Code != nil:
-		return "${{ " + v.Code.Source() + " }}"
-	case v.Parts != nil:
-		var b strings.Builder
-		for _, part := range v.Parts {
-			b.WriteString(part.Text)
-			if part.Code != nil {
-				b.WriteString("${{ " + part.Code.Source() + " }}")
-			}
-		}
-		return strconv.Quote(b.String())
-	case v.List != nil:
-		items := make([]string, len(v.List))
-		for i, item := range v.List {
-			items[i] = written(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case v.Object != nil:
-		fields := make([]string, len(v.Object))
-		for i, f := range v.Object {
-			fields[i] = f.Name + ": " + written(f.Value)
-		}
-		return "{ " + strings.Join(fields, ", ") + " }"
-	default:
-		return constant(v.Const)
-	}
-}
-
-func constant(v any) string {
-	if text, ok := v.(string); ok {
-		return strconv.Quote(text)
-	}
-	data, err := value.Encode(v)
-	if err != nil {
-		return "…" // unreachable: a constant of a file is data
-	}
-	return string(data)
 }
 
 // span writes a duration as the languages do: 1d, 2h30m.

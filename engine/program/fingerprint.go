@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"patchbay/engine/expr"
@@ -130,28 +131,48 @@ func codeRefs(c *expr.Code) []string {
 	return c.Refs()
 }
 
-// Source returns a value as it is written, in one line: equal texts mean equal
-// values.
+// Source returns a value in one line, as it could be written in a file: equal
+// texts mean equal values. It is "" for none.
 func (v *Value) Source() string {
 	switch {
 	case v == nil:
 		return ""
 	case v.Code != nil:
 		return "${{ " + v.Code.Source() + " }}"
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%#v", v.Const)
-	for _, p := range v.Parts {
-		fmt.Fprintf(&text, " %q", p.Text)
-		if p.Code != nil {
-			text.WriteString(" ${{ " + p.Code.Source() + " }}")
+	case v.Parts != nil:
+		var b strings.Builder
+		for _, part := range v.Parts {
+			b.WriteString(part.Text)
+			if part.Code != nil {
+				b.WriteString("${{ " + part.Code.Source() + " }}")
+			}
 		}
+		return strconv.Quote(b.String())
+	case v.List != nil:
+		items := make([]string, len(v.List))
+		for i, item := range v.List {
+			items[i] = item.Source()
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case v.Object != nil:
+		fields := make([]string, len(v.Object))
+		for i, f := range v.Object {
+			fields[i] = f.Name + ": " + f.Value.Source()
+		}
+		return "{ " + strings.Join(fields, ", ") + " }"
+	default:
+		return SourceOf(v.Const)
 	}
-	for _, e := range v.List {
-		text.WriteString(" - " + e.Source())
+}
+
+// SourceOf returns data in one line, as it could be written in a file.
+func SourceOf(data any) string {
+	if text, ok := data.(string); ok {
+		return strconv.Quote(text)
 	}
-	for _, f := range v.Object {
-		text.WriteString(" " + f.Name + ": " + f.Value.Source())
+	text, err := value.Encode(data)
+	if err != nil {
+		return fmt.Sprintf("%#v", data) // unreachable: a constant of a file is data
 	}
-	return text.String()
+	return string(text)
 }

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -53,15 +52,7 @@ func compiledAll(t *testing.T) map[string]*jsonschema.Schema {
 func decoded(t *testing.T, text []byte) any {
 	t.Helper()
 	root, _ := readTree("x.yaml", text)
-	data, err := json.Marshal(root.Const())
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+	return decodedTree(t, root)
 }
 
 // TestSchemaTakes gives all files that Patchbay brings along, and those in
